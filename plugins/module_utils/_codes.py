@@ -1,0 +1,83 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: BSD-2-Clause
+# This file is private to the collection: it may change at any time without notice.
+"""Every failure code of the collection, with its meaning and the advice that goes with it. Codes are stable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Code:
+    """C(meaning) and C(next_step) are sentences for the operator; C(retryable) says that the same call may simply be made again."""
+
+    meaning: str
+    next_step: str
+    retryable: bool = False
+
+
+CODES: dict[str, Code] = {
+    # Any remote system
+    "unreachable": Code(
+        "The system gave no usable answer (no connection, time-out, 5xx, or a body that is not its own).",
+        "Check the system and run the same command again; it continues where it stopped.",
+        retryable=True,
+    ),
+    "unauthorized": Code(
+        "The system does not accept the credentials.",
+        "Get a fresh token or key for this system, export it, and run the same command again.",
+    ),
+    "forbidden": Code(
+        "The credentials are valid but may not do this.",
+        "Have the missing right granted to the account, then run the same command again.",
+    ),
+    "not_found": Code(
+        "The thing named in the inventory does not exist in the system.",
+        "Compare the name in the inventory with the system.",
+    ),
+    "conflict": Code(
+        "The system refused because of its present state.", "Wait a minute and run the same command again.", retryable=True
+    ),
+    "rate_limited": Code(
+        "The system's rate limit was hit and stayed hit.", "Wait a minute and run the same command again.", retryable=True
+    ),
+    "invalid_request": Code(
+        "The system refused the request as malformed.", "Report this as a fault of the collection, with the message."
+    ),
+    "credentials_missing": Code(
+        "No credential for the system was given.",
+        "Export the credential (see the section on credentials in README.md) and run the same command again.",
+    ),
+    "insecure_url": Code(
+        "A base URL is not https and not on the loopback interface.", "Correct the URL in the inventory or the environment."
+    ),
+    "library_missing": Code(
+        "A Python library is not installed where the module runs.", "Install requirements.txt into that Python."
+    ),
+    "internal_error": Code(
+        "A fault of the collection itself.", "Report it with the place that the message names; no secret is in it."
+    ),
+    "invalid_input": Code("An input is not acceptable.", "Correct the input and run the command again; nothing was changed."),
+    # Secrets and stores
+    "secret_not_found": Code(
+        "The vault has no secret of that name (or no such project).",
+        "Compare the inventory with the vault; creating a new secret must be asked for (create=true).",
+    ),
+    "value_not_storable": Code(
+        "The store would alter or refuse this value.", "Rotate the credential again; a value of the usual form has no such characters."
+    ),
+    "write_not_confirmed": Code(
+        "The store accepted the write, but reading back did not give the value.",
+        "Run the same command again; it reads first and writes only if the value still differs.",
+        retryable=True,
+    ),
+    "approval_pending": Code(
+        "The vault did not apply the change but opened an approval request.",
+        "Use a machine identity's token, or have the request approved; then run the same command again.",
+    ),
+    "value_hidden": Code(
+        "The vault hides the value from this identity, so equality cannot be judged.",
+        "Grant the identity the right to read secret values.",
+    ),
+}

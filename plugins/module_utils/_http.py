@@ -1,0 +1,189 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: BSD-2-Clause
+# This file is private to the collection: it may change at any time without notice.
+"""The one seam through which every HTTP API is called: time-outs, safe retries, no redirects, and errors without secrets."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
+
+try:
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
+except ImportError:  # reported by _module.execute, which knows which library the module needs
+    HTTPAdapter = Retry = object  # type: ignore[assignment, misc]
+
+CONNECT_TIMEOUT = 5.0  # seconds
+RETRIES = 3
+LONGEST_RETRY_AFTER = 30  # seconds; a server may ask for more, the operator's window does not allow it
+
+_CODE_BY_STATUS = {
+    400: "invalid_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    409: "conflict",
+    429: "rate_limited",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer with an expected status. C(body) is the decoded JSON value, or V(None) for an empty body."""
+
+    status: int
+    headers: t.Mapping[str, str]
+    body: t.Any
+
+
+class _SafeRetry(Retry):
+    """Repeats what is safe to repeat: a request that never left, a GET, and any request that was answered with 429."""
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
+        if status_code == 429:
+            return bool(self.total)
+        return super().is_retry(method, status_code, has_retry_after)
+
+    def get_retry_after(self, response: t.Any) -> float | None:
+        asked = super().get_retry_after(response)
+        return None if asked is None else min(asked, LONGEST_RETRY_AFTER)
+
+
+class HttpClient:
+    """A JSON API of one remote system.
+
+    C(system) names it in errors. C(base_url) is https, or http on the loopback interface. C(timeout) is the longest wait for
+    an answer, in seconds. C(parse_error) turns the body of a refusal into (code, text): the code may be V(None) to go by the
+    status, and the text must be free of request data.
+    """
+
+    def __init__(
+        self,
+        system: str,
+        base_url: str,
+        headers: t.Mapping[str, str],
+        *,
+        timeout: float,
+        parse_error: t.Callable[[int, t.Any], tuple[str | None, str]],
+    ) -> None:
+        self.system = system
+        self.base_url = check_base_url(system, base_url)
+        self.timeout = timeout
+        self._parse_error = parse_error
+        self._session = requests.Session()
+        # An explicit (empty) auth keeps requests from replacing the Authorization header with an entry of ~/.netrc.
+        self._session.auth = lambda request: request
+        # A proxy of the environment must never see calls that are meant for this machine.
+        self._session.trust_env = not _is_loopback(urlsplit(self.base_url).hostname or "")
+        self._session.headers.update({"User-Agent": "raxx.deprovision", "Accept": "application/json", **headers})
+        adapter = HTTPAdapter(
+            max_retries=_SafeRetry(
+                total=RETRIES,
+                backoff_factor=0.5,
+                allowed_methods={"GET"},
+                status_forcelist={502, 503, 504},
+                raise_on_status=False,
+            )
+        )
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: t.Any = None,
+        params: t.Mapping[str, t.Any] | None = None,
+        headers: t.Mapping[str, str] | None = None,
+        expected: t.Collection[int] = (200,),
+    ) -> Answer:
+        """Makes one call. C(path) is appended to the base URL; its variable parts are percent-encoded by the caller.
+
+        Raises ApiError for a refusal and UnreachableError for everything that is not an answer of this API.
+        """
+        what = f"{method} {path.partition('?')[0]}"
+        try:
+            response = self._session.request(
+                method,
+                self.base_url + path,
+                json=json,
+                params=params,
+                headers=headers,
+                timeout=(CONNECT_TIMEOUT, self.timeout),
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            # The cause is named by its type: its text may quote the URL.
+            raise self._unreachable(what, method, type(_root(error)).__name__, sent=not _never_sent(error)) from None
+        return self._judge(what, method, response, expected)
+
+    def _judge(self, what: str, method: str, response: t.Any, expected: t.Collection[int]) -> Answer:
+        status: int = response.status_code
+        if status in expected:
+            if not response.content.strip():
+                return Answer(status, response.headers, None)
+            try:
+                return Answer(status, response.headers, response.json())
+            except ValueError:
+                raise self._unreachable(what, method, f"status {status} with a body that is not JSON", sent=True) from None
+        if status >= 500 or status < 400:
+            raise self._unreachable(what, method, f"status {status}", sent=True, status=status)
+        try:
+            body = response.json()
+        except ValueError:
+            body = None
+        code, text = self._parse_error(status, body)
+        raise ApiError(
+            code or _CODE_BY_STATUS.get(status, "invalid_request"),
+            f"{self.system} refused {what} with status {status}{': ' + text if text else ''}.",
+            system=self.system,
+            status=status,
+            request_id=response.headers.get("Request-Id"),
+        )
+
+    def _unreachable(self, what: str, method: str, cause: str, *, sent: bool, status: int | None = None) -> UnreachableError:
+        unknown = sent and method != "GET"
+        return UnreachableError(
+            "unreachable",
+            f"{self.system} gave no usable answer to {what} ({cause}){'; it may have been carried out' if unknown else ''}.",
+            system=self.system,
+            status=status,
+            outcome_unknown=unknown,
+        )
+
+
+def check_base_url(system: str, url: str) -> str:
+    """Returns C(url) without a trailing slash. Raises C(insecure_url) unless it is https, or http on the loopback interface."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme == "https" and host and not parts.username:
+        return url.rstrip("/")
+    if parts.scheme == "http" and not parts.username and _is_loopback(host):
+        return url.rstrip("/")
+    raise DeprovisionError(
+        "insecure_url", f"The base URL of {system} must be https, or http on the loopback interface.", system=system
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _root(error: BaseException) -> BaseException:
+    """The innermost cause that urllib3 or requests wrapped."""
+    inner = error.args[0] if error.args and isinstance(error.args[0], BaseException) else getattr(error, "reason", None)
+    return _root(inner) if isinstance(inner, BaseException) else error
+
+
+def _never_sent(error: BaseException) -> bool:
+    return type(_root(error)).__name__ in ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "SSLError")
