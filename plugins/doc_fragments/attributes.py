@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Attributes of modules, and the return value that all of them share."""
+    """Attributes of modules, and a note on the failed result that all of them share (there are no fragments for RETURN)."""
 
     DOCUMENTATION = r"""
 attributes:
@@ -21,6 +21,11 @@ attributes:
     support: full
     membership:
       - raxx.deprovision.all
+notes:
+  - A failed result holds C(failure) beside C(msg), so that a playbook can act on the kind of failure. It is a dictionary with
+    C(code) (one of the stable codes of the collection), C(system), C(status) (HTTP status or V(null)), C(request_id),
+    C(retryable) (the same call may simply be made again), C(outcome_unknown) (the call may have been carried out all the same),
+    C(next_step) (a sentence for the operator) and C(details) (facts that depend on the code, never a secret).
 """
 
     # A module that changes something, and really is idempotent.
