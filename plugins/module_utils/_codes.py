@@ -76,6 +76,18 @@ CODES: dict[str, Code] = {
         "The vault did not apply the change but opened an approval request.",
         "Use a machine identity's token, or have the request approved; then run the same command again.",
     ),
+    "store_full": Code(
+        "The store refuses the write because of a quota (number of parameters, or a label on the oldest version).",
+        "Remove parameters or labels that are not needed, or have the quota raised; then run the same command again.",
+    ),
+    "wrong_type": Code(
+        "The parameter exists, but is not a SecureString.",
+        "Find out who made it. Move it away or delete it, then run the same command again.",
+    ),
+    "wrong_prefix": Code(
+        "The value does not begin as it must.",
+        "Check that the right credential was given; the store was not changed.",
+    ),
     "value_hidden": Code(
         "The vault hides the value from this identity, so equality cannot be judged.",
         "Grant the identity the right to read secret values.",

@@ -1,0 +1,295 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: BSD-2-Clause
+# This file is private to the collection: it may change at any time without notice.
+"""A client for the few calls of AWS SSM Parameter Store that are needed, and for asking STS whose credentials are in use.
+
+Only C(ParameterNotFound) means that a parameter does not exist; any other error of a read stops. Repeats are made here and
+not by botocore, which would repeat a write whose outcome is unknown.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
+from ansible_collections.raxx.deprovision.plugins.module_utils._http import _is_loopback, check_base_url
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time
+
+try:
+    import boto3
+    from botocore import exceptions
+    from botocore.config import Config
+    from botocore.parsers import ResponseParserError
+except ImportError:  # reported by _module.execute, which knows which library the module needs
+    pass
+
+SYSTEM = "AWS SSM"
+# Pauses before a call is made again, in seconds: a read for any passing trouble, a write only if it was surely not carried out.
+RETRY_DELAYS = (0.5, 1.0, 2.0)
+
+_CODE_BY_AWS_CODE = {
+    "ParameterNotFound": "not_found",
+    "ParameterVersionNotFound": "not_found",
+    "InvalidKeyId": "forbidden",
+    "AccessDenied": "forbidden",
+    "AccessDeniedException": "forbidden",
+    "UnrecognizedClientException": "unauthorized",
+    "InvalidSignatureException": "unauthorized",
+    "SignatureDoesNotMatch": "unauthorized",
+    "InvalidClientTokenId": "unauthorized",
+    "ExpiredToken": "unauthorized",
+    "ExpiredTokenException": "unauthorized",
+    "RequestExpired": "unauthorized",
+    "IncompleteSignature": "unauthorized",
+    "MissingAuthenticationToken": "unauthorized",
+    "Throttling": "rate_limited",
+    "ThrottlingException": "rate_limited",
+    "RequestLimitExceeded": "rate_limited",
+    "TooManyRequestsException": "rate_limited",
+    "TooManyUpdates": "conflict",
+    "ParameterAlreadyExists": "conflict",
+    "ParameterLimitExceeded": "store_full",
+    "ParameterMaxVersionLimitExceeded": "store_full",
+}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter as the store holds it. C(last_modified) is RFC 3339 in UTC. The value stays out of the representation."""
+
+    name: str
+    type: str
+    version: int
+    last_modified: str
+    value: str = field(repr=False)
+
+    @classmethod
+    def from_answer(cls, answer: t.Mapping[str, t.Any]) -> Parameter:
+        try:
+            return cls(
+                str(answer["Name"]),
+                str(answer["Type"]),
+                int(answer["Version"]),
+                format_time(answer["LastModifiedDate"]),
+                str(answer["Value"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise UnreachableError("unreachable", f"{SYSTEM} gave an answer that is not its own.", system=SYSTEM) from None
+
+
+class SsmClient:
+    """The parameters of one account and region. Without C(endpoint_url) AWS itself is called; C(profile) is of ~/.aws."""
+
+    def __init__(
+        self,
+        region: str,
+        *,
+        endpoint_url: str | None = None,
+        profile: str | None = None,
+        sleep: t.Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._endpoint_url = check_base_url(SYSTEM, endpoint_url) if endpoint_url else None
+        self._sleep = sleep
+        try:
+            self._session = boto3.Session(region_name=region, profile_name=profile or None)
+        except exceptions.BotoCoreError as error:
+            raise _settings_error(error) from None
+        self._ssm = self._client("ssm")
+
+    def get(self, name: str, *, decrypt: bool = True) -> Parameter | None:
+        """The parameter C(name), or V(None) if the store has none of that name. Any other error is raised."""
+        try:
+            answer = self._call("get_parameter", name, Name=name, WithDecryption=decrypt)
+        except ApiError as error:
+            if error.details["aws_code"] == "ParameterNotFound":
+                return None
+            raise
+        return Parameter.from_answer(answer.get("Parameter", {}))
+
+    def by_path(self, path: str) -> list[Parameter]:
+        """Every parameter below C(path), at any depth, decrypted."""
+        found: list[Parameter] = []
+        token: dict[str, t.Any] = {}
+        while True:
+            answer = self._call("get_parameters_by_path", path, Path=path, Recursive=True, WithDecryption=True, **token)
+            found += [Parameter.from_answer(item) for item in answer.get("Parameters", [])]
+            if not answer.get("NextToken"):
+                return found
+            token = {"NextToken": answer["NextToken"]}
+
+    def put(
+        self,
+        name: str,
+        value: str,
+        *,
+        secure: bool = True,
+        overwrite: bool = True,
+        description: str | None = None,
+        key_id: str | None = None,
+    ) -> int:
+        """Writes C(name) and returns its version. Every overwrite makes a new version, even of an equal value: compare first.
+
+        If no answer arrives, the parameter is read; the call has succeeded if it holds C(value).
+        """
+        arguments: dict[str, t.Any] = {"Type": "SecureString" if secure else "String", "Overwrite": overwrite}
+        if description is not None:
+            arguments["Description"] = description
+        if key_id is not None:
+            arguments["KeyId"] = key_id
+        try:
+            return int(self._call("put_parameter", name, write=True, Name=name, Value=value, **arguments).get("Version", 0))
+        except UnreachableError as error:
+            stored = self._observe(name) if error.outcome_unknown else None
+            if stored is None or stored.value != value:
+                raise
+            return stored.version
+
+    def create(self, name: str, value: str, *, secure: bool = False) -> bool:
+        """Writes C(name) unless it exists. Returns V(False) if it exists. This is atomic: of several callers one wins.
+
+        If no answer arrives, the parameter is read; a value equal to C(value) counts as created, so let values be distinct.
+        """
+        try:
+            self.put(name, value, secure=secure, overwrite=False)
+        except ApiError as error:
+            if error.details["aws_code"] == "ParameterAlreadyExists":
+                return False
+            raise
+        return True
+
+    def delete(self, name: str) -> bool:
+        """Deletes C(name). Returns V(False) if it does not exist."""
+        try:
+            self._call("delete_parameter", name, write=True, Name=name)
+        except ApiError as error:
+            if error.details["aws_code"] == "ParameterNotFound":
+                return False
+            raise
+        return True
+
+    def whoami(self) -> str:
+        """The ARN of the identity whose credentials are used; asks STS."""
+        return str(self._call("get_caller_identity", "", client=self._client("sts")).get("Arn", ""))
+
+    def _client(self, service: str) -> t.Any:
+        local = _is_loopback(urlsplit(self._endpoint_url or "").hostname or "")
+        try:
+            return t.cast(t.Any, self._session).client(
+                service,
+                endpoint_url=self._endpoint_url,
+                config=Config(
+                    connect_timeout=5,
+                    read_timeout=10,
+                    retries={"mode": "standard", "total_max_attempts": 1},
+                    ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs do not know it
+                    # A proxy of the environment must never see calls that are meant for this machine.
+                    proxies={} if local else None,
+                ),
+            )
+        except (exceptions.BotoCoreError, ValueError) as error:
+            raise _settings_error(error) from None
+
+    def _observe(self, name: str) -> Parameter | None:
+        try:
+            return self.get(name)
+        except DeprovisionError:
+            return None
+
+    def _call(self, operation: str, subject: str, *, write: bool = False, client: t.Any = None, **arguments: t.Any) -> t.Any:
+        """Makes one call, again only where that is safe. C(subject) is the parameter that the message names."""
+        what = f"{operation} {subject}".strip()
+        method = getattr(client or self._ssm, operation)
+        for delay in (*RETRY_DELAYS, None):
+            try:
+                return method(**arguments)
+            except exceptions.ClientError as error:
+                failure = _refusal(what, error, write=write)
+            except (exceptions.BotoCoreError, ResponseParserError) as error:
+                failure = _no_answer(what, error, write=write)
+            # "The parameter exists" is an answer, not a passing state.
+            passing = failure.retryable and failure.details.get("aws_code") != "ParameterAlreadyExists"
+            if delay is None or not passing or failure.outcome_unknown:
+                raise failure from None
+            self._sleep(delay)
+        raise AssertionError("unreachable")
+
+
+def from_params(params: t.Mapping[str, t.Any]) -> SsmClient:
+    """The client that the option group C(AWS) describes; an empty endpoint means AWS itself."""
+    return SsmClient(params["aws_region"], endpoint_url=params["aws_endpoint_url"], profile=params["aws_profile"])
+
+
+def _refusal(what: str, error: exceptions.ClientError, *, write: bool) -> DeprovisionError:
+    """AWS answered. Its message is left out, for it may quote the value; its code and request id say enough."""
+    aws_code = str(error.response.get("Error", {}).get("Code", ""))
+    metadata: t.Mapping[str, t.Any] = error.response.get("ResponseMetadata", {})
+    status, request_id = metadata.get("HTTPStatusCode"), metadata.get("RequestId")
+    if aws_code not in _CODE_BY_AWS_CODE and (status or 0) >= 500:
+        return UnreachableError(
+            "unreachable",
+            f"{SYSTEM} gave no usable answer to {what} (status {status}){'; it may have been carried out' if write else ''}.",
+            system=SYSTEM,
+            status=status,
+            request_id=request_id,
+            outcome_unknown=write,
+        )
+    named = aws_code if aws_code.isidentifier() else "no error code"
+    return ApiError(
+        _CODE_BY_AWS_CODE.get(aws_code, "invalid_request"),
+        f"{SYSTEM} refused {what} with {named}.",
+        system=SYSTEM,
+        status=status,
+        request_id=request_id,
+        details={"aws_code": named},
+        next_step="Check the KMS key: it is missing, disabled, or not allowed." if aws_code == "InvalidKeyId" else None,
+    )
+
+
+def _no_answer(what: str, error: Exception, *, write: bool) -> DeprovisionError:
+    """No answer of AWS. The cause is named by its type: its text may quote the request."""
+    if not isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError, ResponseParserError)):
+        return _settings_error(error)
+    never_sent = isinstance(
+        error,
+        (
+            exceptions.EndpointConnectionError,
+            exceptions.ConnectTimeoutError,
+            exceptions.ProxyConnectionError,
+            exceptions.SSLError,
+        ),
+    )
+    unknown = write and not never_sent
+    return UnreachableError(
+        "unreachable",
+        f"{SYSTEM} gave no usable answer to {what} ({type(error).__name__})"
+        f"{'; it may have been carried out' if unknown else ''}.",
+        system=SYSTEM,
+        outcome_unknown=unknown,
+    )
+
+
+def _settings_error(error: Exception) -> DeprovisionError:
+    """What is wrong on this side: no credentials, or settings that cannot be used."""
+    credentials = (
+        exceptions.NoCredentialsError,
+        exceptions.PartialCredentialsError,
+        exceptions.CredentialRetrievalError,
+        exceptions.NoAuthTokenError,
+        exceptions.TokenRetrievalError,
+        exceptions.SSOError,
+        exceptions.ProfileNotFound,
+        exceptions.MetadataRetrievalError,
+    )
+    if isinstance(error, credentials):
+        return DeprovisionError(
+            "credentials_missing",
+            f"No usable AWS credentials were found ({type(error).__name__}).",
+            system=SYSTEM,
+            next_step="Log in to AWS (environment variables, profile or SSO) and run the same command again.",
+        )
+    return DeprovisionError(
+        "invalid_input", f"The settings for AWS or the request cannot be used ({type(error).__name__}).", system=SYSTEM
+    )
