@@ -52,6 +52,10 @@ CODES: dict[str, Code] = {
     "insecure_url": Code(
         "A base URL is not https and not on the loopback interface.", "Correct the URL in the inventory or the environment."
     ),
+    "not_the_api": Code(
+        "Something answers at the base URL, but not the API that was expected there.",
+        "Check the base URL, and that the system's API is switched on and not too old.",
+    ),
     "library_missing": Code(
         "A Python library is not installed where the module runs.", "Install requirements.txt into that Python."
     ),
