@@ -69,7 +69,8 @@ CODES: dict[str, Code] = {
         "Compare the inventory with the vault; creating a new secret must be asked for (create=true).",
     ),
     "value_not_storable": Code(
-        "The store would alter or refuse this value.", "Rotate the credential again; a value of the usual form has no such characters."
+        "The store would alter or refuse this value.",
+        "Rotate the credential again; a value of the usual form has no such characters.",
     ),
     "write_not_confirmed": Code(
         "The store accepted the write, but reading back did not give the value.",
@@ -95,5 +96,44 @@ CODES: dict[str, Code] = {
     "value_hidden": Code(
         "The vault hides the value from this identity, so equality cannot be judged.",
         "Grant the identity the right to read secret values.",
+    ),
+    # Databases and the proof of a credential
+    "database_schema": Code(
+        "The database refused a statement: its tables are not as the procedure knows them.",
+        "Stop and escalate; compare the tables with the runbook.",
+    ),
+    "observer_blind": Code(
+        "The database role may not see the sessions of other roles, so no statement about them would be true.",
+        "Grant pg_monitor to the role (the owner's credential has it on Heroku), then run the same command again.",
+    ),
+    "unknown_person": Code(
+        "Console knows no such email address.",
+        "Check the spelling. If the person never had a Console account, run with missing_ok=true.",
+    ),
+    "not_effective": Code(
+        "The change was made, but a later look shows that access is still there.",
+        "Run the same command again; if it happens again, somebody or something gives the access back: escalate.",
+        retryable=True,
+    ),
+    "new_credential_not_live": Code(
+        "The new credential does not work as it must.",
+        "Do not distribute it. Check that the rotation has settled and the role's grants, then run the same command again.",
+    ),
+    "old_credential_alive": Code(
+        "The old credential's password is still accepted.",
+        "Treat the person as having access. Check that the rotation has settled, then run the same command again.",
+    ),
+    "path_does_not_check_passwords": Code(
+        "The server let a random password in: this way to the database does not check passwords, so no probe proves anything.",
+        "Stop and escalate: the database is open on this path.",
+    ),
+    "proof_inconclusive": Code(
+        "The probes got no clear answer.",
+        "Check that the database can be reached, then run the same command again.",
+        retryable=True,
+    ),
+    "audit_schema": Code(
+        "The audit table refused the row, or is not as the procedure knows it.",
+        "Stop and escalate; only the row is missing. When the table is right, run the same command again.",
     ),
 }
