@@ -63,6 +63,35 @@ CODES: dict[str, Code] = {
         "A fault of the collection itself.", "Report it with the place that the message names; no secret is in it."
     ),
     "invalid_input": Code("An input is not acceptable.", "Correct the input and run the command again; nothing was changed."),
+    "ambiguous_name": Code("A name fits several things.", "Write the exact name into the inventory."),
+    # Heroku
+    "config_var_attached": Code(
+        "The config var belongs to an add-on: only the rotation of the credential changes it.",
+        "Run the same command again; once the rotation has written the var, it is as wanted.",
+        retryable=True,
+    ),
+    "restart_not_finished": Code(
+        "The app's dynos are not all up on the newest release.",
+        "Look at the app's dynos and log (heroku ps, heroku logs), then run the same command again.",
+        retryable=True,
+    ),
+    "credential_unusable": Code(
+        "Heroku names no active user for the credential.", "Look at the credential (heroku pg:credentials) and escalate."
+    ),
+    "rotation_refused": Code(
+        "Heroku answered the rotation with an error that the procedure does not know.",
+        "Stop and escalate; look at the credential (heroku pg:credentials) before any further attempt.",
+    ),
+    "rotation_unknown": Code(
+        "Heroku gave no usable answer to two rotation requests, and the credential has not changed.",
+        "Stop and escalate; look at the credential (heroku pg:credentials) before any further attempt.",
+    ),
+    "rotation_not_settled": Code(
+        "The rotation was accepted, but was not complete in time.",
+        "Run the same command again; it waits on. To cut the waiting short, add -e forced_rotation=true: "
+        "it ends every connection of the credential at once.",
+        retryable=True,
+    ),
     # Secrets and stores
     "secret_not_found": Code(
         "The vault has no secret of that name (or no such project).",
