@@ -274,6 +274,9 @@ def _no_answer(what: str, error: Exception, *, write: bool) -> DeprovisionError:
 def _settings_error(error: Exception) -> DeprovisionError:
     """What is wrong on this side: no credentials, or settings that cannot be used."""
     credentials = (
+        # A connection that fails here is one to a service that gives credentials (of the machine or of SSO).
+        exceptions.HTTPClientError,
+        exceptions.ConnectionError,
         exceptions.NoCredentialsError,
         exceptions.PartialCredentialsError,
         exceptions.CredentialRetrievalError,
