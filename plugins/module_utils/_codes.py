@@ -165,4 +165,13 @@ CODES: dict[str, Code] = {
         "The audit table refused the row, or is not as the procedure knows it.",
         "Stop and escalate; only the row is missing. When the table is right, run the same command again.",
     ),
+    # The run
+    "ledger_damaged": Code(
+        "A fact of the ledger cannot be read.",
+        "Compare the parameter with its version history in SSM; do not edit it before the cause is known.",
+    ),
+    "prerequisites_not_met": Code(
+        "Something that the procedure needs is not as it must be.",
+        "Mend every line of the list and run the same command again; nothing was changed.",
+    ),
 }

@@ -84,3 +84,6 @@ DATABASE = HEROKU + Spec(
     mutually_exclusive=[["database_url", "heroku_app"]],
     required_one_of=[["database_url", "heroku_app"]],
 )
+
+# Where the ledger lives; documented by each of the few modules that use it.
+LEDGER = Spec(options={"ledger_prefix": {"type": "str", "required": True}})

@@ -1,0 +1,200 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: BSD-2-Clause
+# This file is private to the collection: it may change at any time without notice.
+"""The ledger: write-once facts in SSM that carry what cannot be asked later.
+
+Below the ledger's prefix:
+
+- C(events/<event>): the person's key. Whoever creates it owns the event id.
+- C(people/<person>/<event>/<fact>): facts of one departure: C(opened), C(before), C(lockout), C(ticket), C(recheck),
+  C(audit_row), C(closed).
+- C(credentials/<credential>/<number>/<fact>): facts of one rotation: C(intent), C(settled), C(stored), C(live),
+  C(distributed), C(dead), C(checked), C(verified). C(key) beside them is the key of its fingerprints, a SecureString that is
+  deleted when the event closes.
+- C(credentials/<credential>/latest): a hint where to start looking for the newest rotation; the only value that is
+  overwritten.
+
+A fact is JSON. PutParameter without overwrite is atomic, so the first writer wins and everybody reads the same fact.
+No secret is ever a fact.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import typing as t
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event, event_id, person_key
+from ansible_collections.raxx.deprovision.plugins.module_utils._fingerprint import fingerprint
+from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import Parameter, SsmClient
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse
+
+Facts = t.Dict[str, t.Any]
+
+# A parameter of the standard tier holds 4096 bytes; a longer fact is kept in parts of this size.
+PART_SIZE = 4000
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """One departure with everything that the ledger knows of it."""
+
+    event: Event
+    facts: Facts
+
+    @property
+    def closed(self) -> bool:
+        return "closed" in self.facts
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """The C(number)-th rotation of a credential. C(key) is V(None) once the event that it belongs to is closed."""
+
+    credential: str
+    number: int
+    facts: Facts
+    key: str | None = field(default=None, repr=False)
+
+    @property
+    def begun(self) -> datetime:
+        return parse(self.facts["intent"]["at"], "intent.at")
+
+
+class Ledger:
+    """The facts of one environment, below C(prefix) (for example C(/raxx/prod/deprovision))."""
+
+    def __init__(self, store: SsmClient, prefix: str) -> None:
+        self._store = store
+        self._prefix = prefix.rstrip("/")
+
+    def events_of(self, email: str) -> list[EventRecord]:
+        """Every event of the person that was opened, oldest first."""
+        grouped: dict[str, dict[str, str]] = {}
+        base = self._person(email)
+        for parameter in self._store.by_path(base):
+            name, _slash, fact = parameter.name[len(base) + 1 :].partition("/")
+            grouped.setdefault(name, {})[fact] = parameter.value
+        records = [_event_record(name, _decode(raw)) for name, raw in grouped.items() if "opened" in raw]
+        return sorted(records, key=lambda record: record.event.opened)
+
+    def open_event(self, email: str, *, operator: str, notice: datetime, opened: datetime) -> EventRecord:
+        """Opens an event of today; a second run that opens at the same time gets the first one's facts."""
+        person = person_key(email)
+        taken = 0
+        while True:
+            name = event_id(email, opened, taken)
+            owner = f"{self._prefix}/events/{name}"
+            if self._store.create(owner, person) or _value(self._store.get(owner)) == person:
+                known = next((record for record in self.events_of(email) if record.event.id == name), None)
+                if known is None or not known.closed:
+                    break
+            taken += 1
+        event = known.event if known else Event(name, email, operator, notice, opened)
+        facts = self.record_event(email, name, {"opened": event.as_fact()})
+        return _event_record(name, {**(known.facts if known else {}), **facts})
+
+    def record_event(self, email: str, event: str, facts: Facts) -> Facts:
+        """Writes C(facts) of the event with the id C(event) and returns them as the ledger has them."""
+        return self._record(f"{self._person(email)}/{event}", facts)
+
+    def record_rotation(self, credential: str, number: int, facts: Facts) -> Facts:
+        """Writes C(facts) of a rotation and returns them as the ledger has them."""
+        return self._record(self._rotation(credential, number), facts)
+
+    def newest_rotation(self, credential: str) -> Rotation | None:
+        """The newest rotation of the credential that was ever begun."""
+        hint = self._store.get(f"{self._credential(credential)}/latest")
+        number = int(hint.value) if hint else 0
+        while self._store.get(f"{self._rotation(credential, number + 1)}/intent"):
+            number += 1
+        return self.rotation(credential, number) if number else None
+
+    def rotation(self, credential: str, number: int) -> Rotation | None:
+        """The C(number)-th rotation of the credential, or V(None) if it was never begun."""
+        base = self._rotation(credential, number)
+        raw = {parameter.name[len(base) + 1 :]: parameter.value for parameter in self._store.by_path(base)}
+        key = raw.pop("key", None)
+        return Rotation(credential, number, _decode(raw), key) if "intent" in raw else None
+
+    def claim_rotation(self, credential: str, *, since: datetime, url: str, event: str, operator: str, at: datetime) -> Rotation:
+        """The rotation that covers C(since), or a new one that is about to begin: its intent is durable when this returns (R1).
+
+        C(url) is the credential's present URL; only its keyed fingerprint is kept.
+        """
+        while True:
+            newest = self.newest_rotation(credential)
+            if newest and newest.begun >= since:
+                return newest
+            number = newest.number + 1 if newest else 1
+            base = self._rotation(credential, number)
+            self._store.create(f"{base}/key", secrets.token_hex(32), secure=True)
+            key = _value(self._store.get(f"{base}/key"))
+            intent = {"at": format_time(at), "event": event, "operator": operator, "fingerprint": fingerprint(url, key)}
+            if self._store.create(f"{base}/intent", _encode(intent)):
+                self._store.put(f"{self._credential(credential)}/latest", str(number), secure=False)
+                return Rotation(credential, number, {"intent": intent}, key)
+
+    def forget_key(self, credential: str, number: int) -> bool:
+        """Destroys the key of a rotation's fingerprints. Returns V(False) if it was gone already."""
+        return self._store.delete(f"{self._rotation(credential, number)}/key")
+
+    def _record(self, base: str, facts: Facts) -> Facts:
+        stored: Facts = {}
+        for name, value in facts.items():
+            text = _encode(value)
+            parts = [text[start : start + PART_SIZE] for start in range(0, len(text), PART_SIZE)]
+            head = text
+            if len(parts) > 1:
+                # The head comes last: a fact exists once its head does.
+                for index, part in enumerate(parts):
+                    self._store.create(f"{base}/{name}.{index}", part)
+                head = _encode({"parts": len(parts)})
+            if self._store.create(f"{base}/{name}", head):
+                stored[name] = value
+            else:
+                raw = {parameter.name[len(base) + 1 :]: parameter.value for parameter in self._store.by_path(base)}
+                stored[name] = _decode(raw)[name]
+        return stored
+
+    def _person(self, email: str) -> str:
+        return f"{self._prefix}/people/{person_key(email)}"
+
+    def _credential(self, credential: str) -> str:
+        return f"{self._prefix}/credentials/{credential}"
+
+    def _rotation(self, credential: str, number: int) -> str:
+        return f"{self._credential(credential)}/{number:04d}"
+
+
+def _event_record(name: str, facts: Facts) -> EventRecord:
+    opened = facts["opened"]
+    event = Event(name, opened["email"], opened["operator"], parse(opened["notice"]), parse(opened["opened"]))
+    return EventRecord(event, facts)
+
+
+def _encode(value: t.Any) -> str:
+    # SSM refuses "{{", which JSON has only inside strings.
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).replace("{{", "{\\u007b")
+
+
+def _decode(raw: t.Mapping[str, str]) -> Facts:
+    facts: Facts = {}
+    for name, text in raw.items():
+        if "." in name:
+            continue
+        try:
+            value = json.loads(text)
+            if isinstance(value, dict) and set(value) == {"parts"}:
+                value = json.loads("".join(raw[f"{name}.{index}"] for index in range(value["parts"])))
+        except (ValueError, KeyError):
+            raise DeprovisionError("ledger_damaged", f"The ledger's fact {name!r} cannot be read.", system="AWS SSM") from None
+        facts[name] = value
+    return facts
+
+
+def _value(parameter: Parameter | None) -> str:
+    return parameter.value if parameter else ""

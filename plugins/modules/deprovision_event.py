@@ -1,0 +1,182 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Raxx
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deprovision_event
+short_description: Find or open the departure of one or more people in the ledger
+version_added: 0.1.0
+description:
+  - Makes sure that each person has an open event in the ledger. An event is one departure; it carries the time from which
+    the four hours run, and its id is the subject of the ticket (C(DEPROV-YYYY-MM-DD-<prefix>)).
+  - An event that is open is continued whatever its date. An event that is closed is returned as it is, unless
+    O(new_event=true).
+  - Facts are written once and never changed; of two runs that open an event at the same time, one wins and both continue it.
+author:
+  - Raxx platform team (@raxx)
+extends_documentation_fragment:
+  - raxx.deprovision.attributes
+  - raxx.deprovision.attributes.state
+  - raxx.deprovision.aws
+options:
+  ledger_prefix:
+    description: Path in SSM below which the ledger lives.
+    type: str
+    required: true
+  emails:
+    description: Email addresses of the people who leave.
+    type: list
+    elements: str
+    required: true
+  operator:
+    description: Email address of the person who runs the procedure.
+    type: str
+    required: true
+  notice:
+    description:
+      - When the departure was confirmed (RFC 3339). The four hours run from here.
+      - If not given, the time at which the event is opened.
+    type: str
+  new_event:
+    description: Whether a new event is opened for a person whose last event is closed.
+    type: bool
+    default: false
+  recorded:
+    description:
+      - Whether the ledger is used.
+      - With V(false) the event is made up and written nowhere. This is for a run that must lock a person out while the ledger
+        cannot be reached, and then stops.
+    type: bool
+    default: true
+seealso:
+  - module: raxx.deprovision.deprovision_ledger
+"""
+
+EXAMPLES = r"""
+- name: Open the event
+  raxx.deprovision.deprovision_event:
+    ledger_prefix: /raxx/prod/deprovision
+    emails: [jordan.smith@raxx.example]
+    operator: olivia.osei@raxx.example
+    notice: "2026-05-19T09:00:00Z"
+
+- name: See whether the person has an open event
+  raxx.deprovision.deprovision_event:
+    ledger_prefix: /raxx/prod/deprovision
+    emails: [jordan.smith@raxx.example]
+    operator: olivia.osei@raxx.example
+  check_mode: true
+"""
+
+RETURN = r"""
+events:
+  description: One entry per person.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    event:
+      description: Id of the event.
+      type: str
+      sample: DEPROV-2026-05-19-jordan.smith
+    email:
+      description: The person, in lower case.
+      type: str
+      sample: jordan.smith@raxx.example
+    operator:
+      description: Who opened the event.
+      type: str
+      sample: olivia.osei@raxx.example
+    notice:
+      description: When the departure was confirmed (UTC).
+      type: str
+      sample: "2026-05-19T09:00:00.000000Z"
+    opened:
+      description: When the event was opened (UTC).
+      type: str
+      sample: "2026-05-19T09:12:00.000000Z"
+    deadline:
+      description: When the four hours end (UTC).
+      type: str
+      sample: "2026-05-19T13:00:00.000000Z"
+    closed:
+      description: Whether the event is closed.
+      type: bool
+      sample: false
+    opened_now:
+      description: Whether this run opened it (or would open it, in check mode).
+      type: bool
+      sample: true
+    facts:
+      description: The facts that the ledger holds of the event, by name.
+      type: dict
+      sample: {}
+since:
+  description: When the latest of the events was opened. A rotation that was begun at or after this time covers them all.
+  returned: success
+  type: str
+  sample: "2026-05-19T09:12:00.000000Z"
+"""
+
+import typing as t
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event, check_email, event_id
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import EventRecord, Ledger
+from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
+from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
+from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import from_params
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now, parse
+
+SPEC = (
+    AWS
+    + LEDGER
+    + Spec(
+        options={
+            "emails": {"type": "list", "elements": "str", "required": True},
+            "operator": {"type": "str", "required": True},
+            "notice": {"type": "str"},
+            "new_event": {"type": "bool", "default": False},
+            "recorded": {"type": "bool", "default": True},
+        }
+    )
+)
+
+
+def run(params: Params, check_mode: bool) -> Result:
+    opened = now()
+    notice = parse(params["notice"], "notice") if params["notice"] else opened
+    ledger = Ledger(from_params(params), params["ledger_prefix"]) if params["recorded"] else None
+    events = []
+    for email in dict.fromkeys(check_email(text) for text in params["emails"]):
+        record = _current(ledger, email, params["new_event"])
+        known = record is not None
+        if record is None and (ledger is None or check_mode):
+            record = EventRecord(Event(event_id(email, opened), email, params["operator"], notice, opened), {})
+        elif record is None:
+            record = t.cast(Ledger, ledger).open_event(email, operator=params["operator"], notice=notice, opened=opened)
+        events.append({**record.event.as_fact(), "closed": record.closed, "opened_now": not known, "facts": record.facts})
+    return {
+        "changed": ledger is not None and any(event["opened_now"] for event in events),
+        "events": events,
+        "since": max(event["opened"] for event in events) if events else format_time(opened),
+    }
+
+
+def _current(ledger: Ledger | None, email: str, new_event: bool) -> EventRecord | None:
+    """The event to continue: the open one; or the last one, closed, unless a new one is asked for."""
+    records = ledger.events_of(email) if ledger else []
+    still_open = [record for record in records if not record.closed]
+    if still_open:
+        return still_open[0]
+    return records[-1] if records and not new_event else None
+
+
+def main() -> None:
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Raxx
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deprovision_ledger
+short_description: Write facts of a departure or a rotation into the ledger
+version_added: 0.1.0
+description:
+  - Writes facts that have been observed into the ledger, each of them once. A fact that is there already is left as it is, and
+    returned, even if its value differs; the first writer wins.
+  - The ledger is a set of parameters in SSM. No secret may be a fact.
+author:
+  - Raxx platform team (@raxx)
+extends_documentation_fragment:
+  - raxx.deprovision.attributes
+  - raxx.deprovision.attributes.state
+  - raxx.deprovision.aws
+options:
+  ledger_prefix:
+    description: Path in SSM below which the ledger lives.
+    type: str
+    required: true
+  event:
+    description: Id of the event that the facts belong to. Needs O(email).
+    type: str
+  email:
+    description: The person whose event it is.
+    type: str
+  credential:
+    description: Name of the credential that the facts belong to. Needs O(rotation).
+    type: str
+  rotation:
+    description: Number of the rotation.
+    type: int
+  facts:
+    description: The facts by name.
+    type: dict
+    required: true
+  forget_key:
+    description: Whether the key of the rotation's fingerprints is destroyed. From then on they say nothing to anybody.
+    type: bool
+    default: false
+seealso:
+  - module: raxx.deprovision.deprovision_event
+  - module: raxx.deprovision.deprovision_rotation
+"""
+
+EXAMPLES = r"""
+- name: Note that the person is locked out
+  raxx.deprovision.deprovision_ledger:
+    ledger_prefix: /raxx/prod/deprovision
+    event: DEPROV-2026-05-19-jordan.smith
+    email: jordan.smith@raxx.example
+    facts:
+      lockout:
+        at: "2026-05-19T09:13:00Z"
+
+- name: See which facts of a rotation are missing
+  raxx.deprovision.deprovision_ledger:
+    ledger_prefix: /raxx/prod/deprovision
+    credential: raptor_app
+    rotation: 12
+    facts:
+      stored:
+        at: "2026-05-19T09:15:00Z"
+        place: Infisical /raxx/prod/raptor RAPTOR_APP_DB_URL
+  check_mode: true
+"""
+
+RETURN = r"""
+facts:
+  description: The facts as the ledger holds them (in check mode, as it would hold them).
+  returned: success
+  type: dict
+  sample:
+    lockout:
+      at: "2026-05-19T09:13:00Z"
+recorded:
+  description: Names of the facts that were written (or in check mode would be).
+  returned: success
+  type: list
+  elements: str
+  sample: [lockout]
+"""
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, Ledger
+from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
+from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
+from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import from_params
+
+SPEC = (
+    AWS
+    + LEDGER
+    + Spec(
+        options={
+            "event": {"type": "str"},
+            "email": {"type": "str"},
+            "credential": {"type": "str"},
+            "rotation": {"type": "int"},
+            "facts": {"type": "dict", "required": True},
+            "forget_key": {"type": "bool", "default": False, "no_log": False},
+        },
+        required_one_of=[["event", "credential"]],
+        mutually_exclusive=[["event", "credential"]],
+        required_together=[["event", "email"], ["credential", "rotation"]],
+    )
+)
+
+
+def run(params: Params, check_mode: bool) -> Result:
+    ledger = Ledger(from_params(params), params["ledger_prefix"])
+    wanted: Facts = params["facts"]
+    known = _known(ledger, params)
+    missing = {name: value for name, value in wanted.items() if name not in known}
+    if missing and not check_mode:
+        known = {**known, **_record(ledger, params, missing)}
+    forgotten = bool(params["forget_key"] and not check_mode and ledger.forget_key(params["credential"], params["rotation"]))
+    return {
+        "changed": bool(missing) or forgotten,
+        "facts": {name: known.get(name, value) for name, value in wanted.items()},
+        "recorded": list(missing),
+        "diff": {"before": {}, "after": missing},
+    }
+
+
+def _known(ledger: Ledger, params: Params) -> Facts:
+    if params["event"]:
+        found = [record.facts for record in ledger.events_of(params["email"]) if record.event.id == params["event"]]
+    else:
+        rotation = ledger.rotation(params["credential"], params["rotation"])
+        found = [rotation.facts] if rotation else []
+    if not found:
+        raise DeprovisionError("not_found", "The ledger does not know this event or rotation.", system="AWS SSM")
+    return found[0]
+
+
+def _record(ledger: Ledger, params: Params, facts: Facts) -> Facts:
+    if params["event"]:
+        return ledger.record_event(params["email"], params["event"], facts)
+    return ledger.record_rotation(params["credential"], params["rotation"], facts)
+
+
+def main() -> None:
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()

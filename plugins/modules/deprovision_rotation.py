@@ -1,0 +1,149 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Raxx
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deprovision_rotation
+short_description: Claim the rotation of a credential in the ledger
+version_added: 0.1.0
+description:
+  - Finds the rotation of a credential that covers a departure, or writes down that one is about to begin.
+  - A rotation covers every event that was opened before the rotation was begun. So a second run does not rotate again, a run
+    that is resumed finds what was begun, and several people who leave together cost one rotation.
+  - The intent is durable when this module returns; it holds a keyed fingerprint of the present connection URL, from which a
+    later run can tell whether the rotation has happened. The URL itself is not written anywhere.
+author:
+  - Raxx platform team (@raxx)
+extends_documentation_fragment:
+  - raxx.deprovision.attributes
+  - raxx.deprovision.attributes.state
+  - raxx.deprovision.aws
+options:
+  ledger_prefix:
+    description: Path in SSM below which the ledger lives.
+    type: str
+    required: true
+  credential:
+    description: Name of the credential in the inventory.
+    type: str
+    required: true
+  since:
+    description: A rotation that was begun at or after this time (RFC 3339) is enough.
+    type: str
+    required: true
+  url:
+    description:
+      - The present connection URL of the credential.
+      - If not given, nothing is claimed; the newest rotation is returned if it is recent enough.
+    type: str
+  event:
+    description: Id of the event for which the rotation is begun. Required with O(url).
+    type: str
+  operator:
+    description: Email address of the person who runs the procedure. Required with O(url).
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: Claim the rotation
+  raxx.deprovision.deprovision_rotation:
+    ledger_prefix: /raxx/prod/deprovision
+    credential: raptor_app
+    since: "2026-05-19T09:12:00Z"
+    url: "{{ present.url }}"
+    event: DEPROV-2026-05-19-jordan.smith
+    operator: olivia.osei@raxx.example
+  register: rotation
+
+- name: See whether a rotation is due
+  raxx.deprovision.deprovision_rotation:
+    ledger_prefix: /raxx/prod/deprovision
+    credential: raptor_app
+    since: "2026-05-19T09:12:00Z"
+  check_mode: true
+"""
+
+RETURN = r"""
+number:
+  description: Running number of the rotation. V(null) if there is none that covers O(since).
+  returned: success
+  type: int
+  sample: 12
+facts:
+  description: The facts that the ledger holds of the rotation, by name.
+  returned: success
+  type: dict
+  sample:
+    intent:
+      at: "2026-05-19T09:13:00.000000Z"
+      event: DEPROV-2026-05-19-jordan.smith
+      operator: olivia.osei@raxx.example
+      fingerprint: 0f2b6c9a8d7e4f1032547698badcfe10
+key:
+  description:
+    - The key of the fingerprint. A secret; the result is hidden from output.
+    - V(null) if there is no rotation, or the key has been destroyed because the event is closed.
+  returned: success
+  type: str
+  sample: VALUE_SPECIFIED_IN_NO_LOG_PARAMETER
+"""
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger, Rotation
+from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
+from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
+from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import from_params
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import now, parse
+
+SPEC = (
+    AWS
+    + LEDGER
+    + Spec(
+        options={
+            "credential": {"type": "str", "required": True},
+            "since": {"type": "str", "required": True},
+            "url": {"type": "str", "no_log": True},
+            "event": {"type": "str"},
+            "operator": {"type": "str"},
+        },
+        required_by={"url": ["event", "operator"]},
+    )
+)
+
+
+def run(params: Params, check_mode: bool) -> Result:
+    ledger = Ledger(from_params(params), params["ledger_prefix"])
+    since = parse(params["since"], "since")
+    newest = ledger.newest_rotation(params["credential"])
+    rotation = newest if newest and newest.begun >= since else None
+    changed = rotation is None and params["url"] is not None
+    if changed and not check_mode:
+        rotation = ledger.claim_rotation(
+            params["credential"],
+            since=since,
+            url=params["url"],
+            event=params["event"],
+            operator=params["operator"],
+            at=now(),
+        )
+    return {"changed": changed, "_ansible_no_log": True, **_describe(rotation), **_diff(changed, params["credential"])}
+
+
+def _describe(rotation: Rotation | None) -> Result:
+    if rotation is None:
+        return {"number": None, "facts": {}, "key": None}
+    return {"number": rotation.number, "facts": rotation.facts, "key": rotation.key}
+
+
+def _diff(changed: bool, credential: str) -> Result:
+    return {"diff": {"before": {}, "after": {"rotation of": credential} if changed else {}}}
+
+
+def main() -> None:
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()
