@@ -1,0 +1,292 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Raxx
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: freescout_conversation
+short_description: Find, open, annotate and close a ticket in FreeScout
+version_added: 0.1.0
+description:
+  - Makes sure that there is one conversation (ticket) with a subject, that it holds a note, and on request that it is closed.
+  - Conversations are looked for in every status but spam, and by the exact subject. If several have it, the one with the lowest
+    id is used and the others are returned as RV(duplicates).
+  - A new conversation is imported, so that FreeScout sends no mail to anybody. Nothing is ever deleted, and a closed
+    conversation is never opened again.
+  - FreeScout can create a conversation and still answer with an error. After any unclear answer the module looks again before
+    it decides.
+author:
+  - Raxx platform team (@raxx)
+extends_documentation_fragment:
+  - raxx.deprovision.attributes
+  - raxx.deprovision.attributes.state
+  - raxx.deprovision.freescout
+options:
+  subject:
+    description:
+      - The whole subject of the conversation. It must be the same in every run, since it is what a conversation is found by.
+      - Exactly one of O(subject) and O(number) must be given.
+    type: str
+  number:
+    description:
+      - The number of an existing conversation, as people see it. It can differ from the id.
+    type: int
+  mailbox_id:
+    description: Id of the mailbox. Required with O(subject).
+    type: int
+  user_id:
+    description:
+      - Numeric id of the staff user in whose name notes are written and the conversation is closed; an API key is nobody.
+      - Required with O(note), with O(state=closed), and where a conversation has to be created.
+    type: int
+  customer_email:
+    description: The customer of a new conversation. Required where a conversation has to be created.
+    type: str
+  state:
+    description: Whether the conversation only has to exist, or has to be closed as well.
+    type: str
+    choices: [present, closed]
+    default: present
+  note:
+    description: Plain text of a note that the conversation is to hold. It must not hold a secret.
+    type: str
+  note_marker:
+    description:
+      - First line of the note, by which it is known again. A conversation with a note that holds this text gets no second one,
+        even if O(note) has changed since.
+      - Without it the note is known by its whole text.
+    type: str
+  create:
+    description: Whether a conversation that is not found is created. With O(number) it never is.
+    type: bool
+    default: true
+"""
+
+EXAMPLES = r"""
+- name: Find the ticket of the event or open it
+  raxx.deprovision.freescout_conversation:
+    freescout_url: https://help.raxx.app
+    subject: DEPROV-2026-05-19-jsmith
+    mailbox_id: 3
+    user_id: 9
+    customer_email: people@raxx.app
+    note: The procedure has begun.
+    note_marker: "[DEPROV-2026-05-19-jsmith begun]"
+
+- name: Close the ticket that the operator named
+  raxx.deprovision.freescout_conversation:
+    freescout_url: https://help.raxx.app
+    number: 4711
+    user_id: 9
+    state: closed
+    note: "{{ checklist }}"
+    note_marker: "[DEPROV-2026-05-19-jsmith done]"
+
+- name: See whether there is a ticket, without opening one
+  raxx.deprovision.freescout_conversation:
+    freescout_url: https://help.raxx.app
+    subject: DEPROV-2026-05-19-jsmith
+    mailbox_id: 3
+    create: false
+  check_mode: true
+"""
+
+RETURN = r"""
+id:
+  description: Id of the conversation. V(null) in check mode if it would be created.
+  returned: success
+  type: int
+  sample: 812
+number:
+  description: Number of the conversation, as people see it. V(null) in check mode if it would be created.
+  returned: success
+  type: int
+  sample: 4711
+status:
+  description: Status of the conversation after this run. In check mode as it is, V(null) if it would be created.
+  returned: success
+  type: str
+  sample: closed
+url:
+  description: The page of the conversation for people. V(null) in check mode if it would be created.
+  returned: success
+  type: str
+  sample: https://help.raxx.app/conversation/812
+created_at:
+  description: When the conversation was created (RFC 3339, UTC). V(null) in check mode if it would be created.
+  returned: success
+  type: str
+  sample: "2026-05-19T10:11:12Z"
+created:
+  description: Whether the conversation was (or in check mode would be) created.
+  returned: success
+  type: bool
+  sample: false
+noted:
+  description: Whether the note was (or in check mode would be) added.
+  returned: success
+  type: bool
+  sample: true
+closed:
+  description: Whether the conversation was (or in check mode would be) closed by this run.
+  returned: success
+  type: bool
+  sample: true
+duplicates:
+  description: Ids of further conversations with the same subject. They should be merged by a person.
+  returned: success
+  type: list
+  elements: int
+  sample: []
+"""
+
+import typing as t
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import (
+    SYSTEM,
+    Conversation,
+    FreescoutClient,
+    Plan,
+    may_have_been_done,
+    plan,
+)
+from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
+from ansible_collections.raxx.deprovision.plugins.module_utils._options import FREESCOUT
+
+SPEC = FREESCOUT + Spec(
+    options={
+        "subject": {"type": "str"},
+        "number": {"type": "int"},
+        "mailbox_id": {"type": "int"},
+        "user_id": {"type": "int"},
+        "customer_email": {"type": "str"},
+        "state": {"type": "str", "choices": ["present", "closed"], "default": "present"},
+        "note": {"type": "str"},
+        "note_marker": {"type": "str"},
+        "create": {"type": "bool", "default": True},
+    },
+    mutually_exclusive=[["subject", "number"]],
+    required_one_of=[["subject", "number"]],
+    required_if=[("state", "closed", ["user_id"])],
+    required_by={"subject": ["mailbox_id"], "note": ["user_id"], "note_marker": ["note"]},
+)
+
+
+def run(params: Params, check_mode: bool) -> Result:
+    client = FreescoutClient.from_params(params)
+    found = _find(client, params)
+    before = client.with_notes(found[0].id) if found else None
+    if before is None:
+        _may_create(params)
+    todo = _plan(before, params)
+    after = before
+    if todo and not check_mode:
+        if before is None:
+            found = _create(client, params)
+        after = _complete(client, before or client.with_notes(found[0].id), params)
+    return {
+        "changed": bool(todo),
+        "created": todo.create,
+        "noted": todo.note,
+        "closed": todo.close,
+        "id": after and after.id,
+        "number": after and after.number,
+        "status": after and after.status,
+        "url": after and client.page_for_people(after),
+        "created_at": after and after.created_at,
+        "duplicates": [other.id for other in found[1:]],
+        "diff": {
+            "before": before and {"status": before.status, "note": "absent" if todo.note else "as wanted"},
+            "after": {
+                "status": "closed" if params["state"] == "closed" else before.status if before else "active",
+                "note": "as wanted",
+            },
+        },
+    }
+
+
+def _find(client: FreescoutClient, params: Params) -> list[Conversation]:
+    if params["number"] is not None:
+        return client.by_number(params["number"])
+    return client.by_subject(params["subject"], params["mailbox_id"])
+
+
+def _plan(conversation: Conversation | None, params: Params) -> Plan:
+    return plan(conversation, note=params["note"], marker=params["note_marker"], close=params["state"] == "closed")
+
+
+def _text(params: Params) -> str | None:
+    note, marker = params["note"], params["note_marker"]
+    return f"{marker}\n{note}" if marker and not note.startswith(marker) else note
+
+
+def _may_create(params: Params) -> None:
+    if params["number"] is not None or not params["create"]:
+        wanted = f"number {params['number']}" if params["number"] is not None else f"the subject {params['subject']}"
+        raise DeprovisionError("not_found", f"FreeScout has no conversation with {wanted}.", system=SYSTEM)
+    for name in ("user_id", "customer_email"):
+        if not params[name]:
+            raise DeprovisionError("invalid_input", f"The conversation must be created, but {name} is missing.", system=SYSTEM)
+
+
+def _create(client: FreescoutClient, params: Params) -> list[Conversation]:
+    """Creates the conversation and looks again: the answer may be unclear, and two runs may race."""
+    created, unclear = None, None
+    try:
+        created = client.create(
+            params["subject"],
+            mailbox_id=params["mailbox_id"],
+            customer_email=params["customer_email"],
+            user_id=params["user_id"],
+            note=_text(params) or "Opened.",
+        )
+    except DeprovisionError as error:
+        if not may_have_been_done(error):
+            raise
+        unclear = error
+    found = _find(client, params)
+    if not found and created is not None:
+        found = [client.with_notes(created)]  # the list may lag behind
+    if not found:
+        raise unclear or DeprovisionError("write_not_confirmed", "FreeScout did not create the conversation.", system=SYSTEM)
+    return found
+
+
+def _complete(client: FreescoutClient, conversation: Conversation, params: Params) -> Conversation:
+    """Adds what C(conversation) lacks, one write at a time, each read back."""
+    todo, text, user_id = _plan(conversation, params), _text(params), params["user_id"]
+    after = conversation
+    if todo.note and text:
+        after = _confirm(client, after, params, "note", lambda: client.add_note(conversation, text, user_id=user_id))
+    if todo.close:
+        after = _confirm(client, after, params, "close", lambda: client.close(conversation, user_id=user_id))
+    return after
+
+
+def _confirm(
+    client: FreescoutClient, conversation: Conversation, params: Params, step: str, write: t.Callable[[], None]
+) -> Conversation:
+    """Writes, and judges by what is there afterwards, not by the answer."""
+    unclear = None
+    try:
+        write()
+    except DeprovisionError as error:
+        if not may_have_been_done(error):
+            raise
+        unclear = error
+    after = client.with_notes(conversation.id)
+    if getattr(_plan(after, params), step):
+        message = f"FreeScout accepted the {step} for conversation {after.number}, but does not show it."
+        raise unclear or DeprovisionError("write_not_confirmed", message, system=SYSTEM)
+    return after
+
+
+def main() -> None:
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()
