@@ -212,9 +212,9 @@ def end_sessions(
         seen |= found
         if not found:
             return EndedSessions(len(seen), 0, _oldest(seen))
+        sleep(TERMINATE_POLL)
         if monotonic() >= deadline:
             break
-        sleep(TERMINATE_POLL)
     left = _look(connection, LIST_SESSIONS, which, system)
     return EndedSessions(len(seen - left), len(left), _oldest(seen | left))
 
