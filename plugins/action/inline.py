@@ -4,13 +4,23 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from importlib import import_module
 
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
-
-from ansible_collections.raxx.deprovision.plugins.module_utils._module import Run, Spec, execute
+from ansible_collections.raxx.deprovision.plugins.module_utils._module import (
+    HIDDEN,
+    HIDDEN_BY_ACTION,
+    Result,
+    Run,
+    Spec,
+    execute,
+    searchable,
+    shown,
+)
 
 
 class ActionModule(ActionBase):
@@ -18,33 +28,44 @@ class ActionModule(ActionBase):
 
     An ordinary module task packs itself, starts an interpreter and imports its libraries each time; inline the same C(run)
     is called with the same validated parameters, in about a tenth of the time, and no parameter ever touches a temporary
-    file. Where that is not possible (a connection other than local, a task with its own environment, an asynchronous task)
-    the module is executed the ordinary way.
+    file. Where that is not possible (a connection other than local, a task with its own environment or with become) the
+    module is executed the ordinary way. Asynchronous tasks are refused: their result would pass by this plugin, which is
+    what keeps a secret in it from being shown.
     """
 
     _supports_check_mode = True
-    _supports_async = True
+    _supports_async = False
     _supports_diff = True
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         super().run(tmp, task_vars)
-        if not self._can_run_inline():
-            return t.cast("dict[str, t.Any]", self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
-        name = self._task.resolved_action.rpartition(".")[2]
-        module = import_module(f"ansible_collections.raxx.deprovision.plugins.modules.{name}")
-        spec: Spec = module.SPEC
-        run: Run = module.run
-        validated, params = self.validate_argument_spec(**spec.arguments())
-        secrets = set(validated._no_log_values)
-        result = execute(spec, run, params, bool(self._task.check_mode), secrets)
-        # As AnsibleModule does: show the arguments at high verbosity, and no value of a no_log option anywhere.
-        result["invocation"] = {"module_args": params}
-        return t.cast("dict[str, t.Any]", remove_values(result, secrets))
+        if self._can_run_inline():
+            return self._run_inline(str(self._task.resolved_action))
+        result: Result = self._execute_module(task_vars=task_vars)
+        if result.pop(HIDDEN_BY_ACTION, False):
+            result[HIDDEN] = True
+        return result
 
     def _can_run_inline(self) -> bool:
         return (
             self._connection.transport in ("local", "ansible.builtin.local")
-            and not self._task.async_val
             and not any(self._task.environment or [])
             and not self._play_context.become
         )
+
+    def _run_inline(self, name: str) -> Result:
+        """What C(AnsibleModule) and C(_module.run_module) do, without leaving the process."""
+        module = import_module(f"ansible_collections.raxx.deprovision.plugins.modules.{name.rpartition('.')[2]}")
+        spec: Spec = module.SPEC
+        run: Run = module.run
+        validated = ArgumentSpecValidator(**spec.arguments()).validate(self._task.args)
+        secrets = searchable(validated._no_log_values)
+        # Plain values only: Ansible's own string and dictionary types mean nothing to the libraries that get them.
+        params: Result = json.loads(json.dumps(validated.validated_parameters))
+        if validated.error_messages:
+            problem = f"Unsupported parameters for ({name}) module: " if validated.unsupported_parameters else ""
+            result: Result = {"failed": True, "msg": problem + validated.errors.msg}
+        else:
+            result = execute(spec, run, params, bool(self._task.check_mode), secrets)
+        result["invocation"] = {"module_args": shown(spec, params)}
+        return t.cast("Result", remove_values(result, secrets))

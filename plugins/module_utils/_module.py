@@ -15,13 +15,18 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
-from ansible_collections.raxx.deprovision.plugins.module_utils._redaction import redact
+from ansible_collections.raxx.deprovision.plugins.module_utils._redaction import SHORTEST_SECRET, redact
 
 Params = t.Mapping[str, t.Any]
 Result = t.Dict[str, t.Any]
 Run = t.Callable[[Params, bool], Result]
+
+NOT_SHOWN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # as Ansible itself says
+# A result that holds a secret says so under HIDDEN, and Ansible shows nothing of it. Ansible takes that from an action plugin
+# only, so an ordinary module says it under HIDDEN_BY_ACTION, and the collection's action plugin passes it on.
+HIDDEN = "_ansible_no_log"
+HIDDEN_BY_ACTION = "raxx_deprovision_no_log"
 
 
 @dataclass(frozen=True)
@@ -85,10 +90,30 @@ def _require(libraries: t.Iterable[str]) -> None:
         raise DeprovisionError("library_missing", " ".join(missing_required_lib(name) for name in missing))
 
 
+def searchable(no_log_values: t.Iterable[str]) -> set[str]:
+    """Those values of C(no_log) options that Ansible is to mask wherever they stand in a result.
+
+    It masks parts of words too, so a flag that is set to C(0) would leave no number and no time stamp readable.
+    """
+    return {value for value in no_log_values if len(value) >= SHORTEST_SECRET}
+
+
+def shown(spec: Spec, params: Params) -> Result:
+    """The parameters as high verbosity shows them, with no C(no_log) option among them however short its value is."""
+    return {
+        name: NOT_SHOWN if value is not None and spec.options.get(name, {}).get("no_log") else value
+        for name, value in params.items()
+    }
+
+
 def run_module(spec: Spec, run: Run) -> None:
     """The body of every module's C(main())."""
     module = AnsibleModule(supports_check_mode=True, **spec.arguments())
+    module.no_log_values = searchable(module.no_log_values)
     result = execute(spec, run, module.params, module.check_mode, module.no_log_values)
+    result["invocation"] = {"module_args": shown(spec, module.params)}
+    if result.pop(HIDDEN, False):
+        result[HIDDEN_BY_ACTION] = True
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)
