@@ -78,6 +78,9 @@ CODES: dict[str, Code] = {
     "credential_unusable": Code(
         "Heroku names no active user for the credential.", "Look at the credential (heroku pg:credentials) and escalate."
     ),
+    "unsupported_plan": Code(
+        "The database's plan has no such credential rotation.", "Compare the inventory with the database's plan; rotate by hand."
+    ),
     "rotation_refused": Code(
         "Heroku answered the rotation with an error that the procedure does not know.",
         "Stop and escalate; look at the credential (heroku pg:credentials) before any further attempt.",
