@@ -146,12 +146,13 @@ class Postgres:
         while self._process.poll() is None:
             try:
                 self.admin("postgres").close()
-                return True
             except psycopg2.OperationalError:
                 if time.monotonic() > deadline:
                     self.stop()
                     raise
                 time.sleep(0.02)
+            else:
+                return True
         return False
 
     def _log_tail(self) -> str:

@@ -47,7 +47,7 @@ def test_tls_is_verifiable_and_the_url_is_percent_encoded(server: Postgres, ca: 
 
 
 def test_a_login_without_tls_is_refused_except_for_the_superuser(server: Postgres) -> None:
-    with pytest.raises(psycopg2.OperationalError, match='no pg_hba.conf entry .* user "rose", .* no encryption'):
+    with pytest.raises(psycopg2.OperationalError, match=r'no pg_hba.conf entry .* user "rose", .* no encryption'):
         psycopg2.connect(server.url("rose", "p@ss/w:rd", "postgres"), sslmode="disable")
     psycopg2.connect(server.superuser_url("postgres"), sslmode="disable").close()
 
