@@ -14,6 +14,9 @@ import responses
 from ansible.module_utils.testing import patch_module_args
 from responses.registries import OrderedRegistry
 
+from .contract import breaches, watched_writes
+from .sql_script import sql  # noqa: F401  # a fixture
+
 COLLECTION = "ansible_collections.raxx.deprovision.plugins"
 
 
@@ -38,15 +41,50 @@ ModuleRunner = t.Callable[..., Outcome]
 
 @pytest.fixture
 def run_main(capsys: pytest.CaptureFixture[str]) -> ModuleRunner:
+    """Runs a module and holds what it did and printed against the contract of all modules (contract.py)."""
+
     def run(module: str, params: dict[str, t.Any], *, check: bool = False) -> Outcome:
         loaded = import_module(f"{COLLECTION}.modules.{module}")
         args = {**params, "_ansible_check_mode": check, "_ansible_diff": True}
-        with patch_module_args(args), pytest.raises(SystemExit):
+        with patch_module_args(args), pytest.raises(SystemExit), watched_writes() as writes:
             loaded.main()
         text = capsys.readouterr().out
-        return Outcome(json.loads(text.strip().splitlines()[-1]), text)
+        outcome = Outcome(json.loads(text.strip().splitlines()[-1]), text)
+        assert not breaches(loaded, params, check, outcome.result, text, writes)
+        RUNS.setdefault(module, set()).update(_kinds(outcome, check))
+        return outcome
 
     return run
+
+
+# What kinds of runs the tests of each module made so far.
+RUNS: dict[str, set[str]] = {}
+
+
+def _kinds(outcome: Outcome, check: bool) -> set[str]:
+    if outcome.failed:
+        return {"failed"}
+    return {f"{'check mode, ' if check else ''}{'changed' if outcome.result['changed'] else 'unchanged'}"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def every_kind_of_run(request: pytest.FixtureRequest) -> t.Iterator[None]:
+    """The tests of a module, when they run as a whole, hold a failure, a check mode run, and whatever its attributes promise."""
+    yield
+    name = request.node.path.stem.removeprefix("test_")
+    chosen = request.config.getoption("keyword") or request.config.getoption("markexpr") or request.config.getoption("lf", False)
+    if name not in RUNS or chosen or any("::" in argument for argument in request.config.args):
+        return
+    worker = getattr(request.config, "workerinput", None)
+    if worker and "loadfile" not in worker["mainargv"]:
+        return  # the tests of this file are spread over several processes
+    module = import_module(f"{COLLECTION}.modules.{name}")
+    only_reads = "attributes.read_only" in module.DOCUMENTATION
+    wanted = {"failed", "unchanged"} if only_reads else {"failed", "changed", "check mode, changed"}
+    if "attributes.state" in module.DOCUMENTATION:
+        wanted.add("unchanged")
+    missing = wanted - RUNS[name]
+    assert not missing, f"test_{name}.py has no run of these kinds: {sorted(missing)}"
 
 
 @pytest.fixture
