@@ -1,0 +1,220 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: BSD-2-Clause
+# This file is private to the collection: it may change at any time without notice.
+"""The tables of Console that say who may do what and who is logged in, and taking both away from people."""
+
+from __future__ import annotations
+
+import difflib
+import typing as t
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._postgres import session, transaction
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time
+
+if t.TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812  # the driver's class has a lower-case name
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+SYSTEM = "Console database"
+LONGEST_USER_AGENT = 200
+NEAR_MATCHES = 3
+
+# Two rows may differ in capitals only: both are the person's. The database folds the case of both sides, so it is one rule.
+FIND_PEOPLE = (
+    "SELECT id, email FROM admins"
+    " WHERE lower(email) IN (SELECT lower(wanted) FROM unnest(%(emails)s) AS wanted) ORDER BY lower(email), id"
+)
+LIST_EMAILS = "SELECT email FROM admins ORDER BY email"
+# A new membership or session refers to the admins row and has to wait for this lock.
+LOCK_PEOPLE = "SELECT id FROM admins WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
+
+
+@dataclass(frozen=True)
+class Person:
+    """An account; C(email) as it is stored."""
+
+    id: t.Any
+    email: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """One membership or session: whose it is, what tells it from the others of that person, and its facts for the record."""
+
+    person_id: t.Any
+    key: t.Any
+    facts: dict[str, t.Any]
+    started_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Access:
+    """A kind of access: how to list it, how to take it away (answering person and key of each), and how to read a listed row."""
+
+    listing: str
+    removal: str
+    read: t.Callable[[tuple[t.Any, ...]], Item]
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """What people had, what was taken away (as person and key), and what a later look still found."""
+
+    people: tuple[Person, ...]
+    missing: tuple[str, ...]
+    before: tuple[Item, ...]
+    removed: frozenset[tuple[t.Any, t.Any]]
+    left: tuple[Item, ...]
+
+    def had(self, person: Person) -> list[Item]:
+        return [item for item in self.before if item.person_id == person.id]
+
+    def lost(self, person: Person) -> list[Item]:
+        return [item for item in self.had(person) if (item.person_id, item.key) in self.removed]
+
+
+def plain(value: t.Any) -> t.Any:
+    """A database value as JSON has it: times as text, numbers and null as they are."""
+    if isinstance(value, datetime):
+        return format_time(_aware(value))
+    return value if value is None or isinstance(value, int) else str(value)
+
+
+def _aware(value: datetime) -> datetime:
+    """A column without a time zone is taken as UTC, which is what Heroku's servers run in."""
+    return value if value.tzinfo else value.replace(tzinfo=timezone.utc)  # noqa: UP017  # also read by older interpreters
+
+
+def clean_text(text: str | None) -> str | None:
+    """Text that came from outside, made fit to print: short, and without control or direction characters."""
+    if text is None:
+        return None
+    return "".join(
+        "\ufffd" if unicodedata.category(character).startswith("C") else character for character in text[:LONGEST_USER_AGENT]
+    )
+
+
+def _membership(row: tuple[t.Any, ...]) -> Item:
+    person_id, group_id, name, granted_at, granted_by = row
+    group = str(group_id) if name is None else str(name)
+    facts = {"group": group, "group_id": plain(group_id), "granted_at": plain(granted_at), "granted_by": plain(granted_by)}
+    return Item(person_id, group_id, facts)
+
+
+def _session(row: tuple[t.Any, ...]) -> Item:
+    person_id, session_id, started_at, last_seen_at, user_agent = row
+    facts = {
+        "id": plain(session_id),
+        "started_at": plain(started_at),
+        "last_seen_at": plain(last_seen_at),
+        "user_agent": clean_text(user_agent),
+    }
+    return Item(person_id, session_id, facts, started_at and _aware(started_at))
+
+
+MEMBERSHIPS = Access(
+    listing=(
+        "SELECT member.user_id, member.group_id, rbac_groups.name, member.granted_at, member.granted_by"
+        " FROM rbac_user_groups AS member LEFT JOIN rbac_groups ON rbac_groups.id = member.group_id"
+        " WHERE member.user_id = ANY(%(ids)s) ORDER BY rbac_groups.name, member.group_id"
+    ),
+    removal="DELETE FROM rbac_user_groups WHERE user_id = ANY(%(ids)s) RETURNING user_id, group_id",
+    read=_membership,
+)
+SESSIONS = Access(
+    listing=(
+        "SELECT admin_id, id, started_at, last_seen_at, user_agent FROM admin_sessions"
+        " WHERE admin_id = ANY(%(ids)s) AND revoked_at IS NULL ORDER BY started_at, id"
+    ),
+    removal=(
+        "UPDATE admin_sessions SET revoked_at = now() WHERE admin_id = ANY(%(ids)s) AND revoked_at IS NULL RETURNING admin_id, id"
+    ),
+    read=_session,
+)
+
+
+def revoke(
+    url: str, access: Access, emails: t.Sequence[str], *, missing_ok: bool, timeout: float, check_mode: bool
+) -> Revocation:
+    """Takes C(access) away from the people with C(emails), one statement per table whatever their number, and looks again.
+
+    Nothing is written (nor locked) if there is nothing to take away, or in check mode. Raises C(unknown_person) before a change.
+    """
+    wanted = list(dict.fromkeys(email.strip() for email in emails if email.strip()))
+    if not wanted:
+        raise DeprovisionError("invalid_input", "No email address was given.", system=SYSTEM)
+    with session(url, timeout, system=SYSTEM) as connection:
+        with transaction(connection, system=SYSTEM) as cursor:
+            people = _find(cursor, wanted)
+            known = {person.email.lower() for person in people}
+            missing = tuple(email for email in wanted if email.lower() not in known)
+            if missing and not missing_ok:
+                raise _unknown(cursor, missing)
+            ids = array([person.id for person in people])
+            before = _list(cursor, access, ids)
+            removed: frozenset[tuple[t.Any, t.Any]] = frozenset((item.person_id, item.key) for item in before)
+            if before and not check_mode:
+                cursor.execute(LOCK_PEOPLE, {"ids": ids})
+                before = _list(cursor, access, ids)
+                cursor.execute(access.removal, {"ids": ids})
+                removed = frozenset((row[0], row[1]) for row in cursor.fetchall())
+        left = _look_again(connection, access, ids) if removed and not check_mode else before if check_mode else ()
+    return Revocation(people, missing, before, removed, left)
+
+
+def array(ids: t.Iterable[t.Any]) -> str:
+    """An array as PostgreSQL writes it, so that the server gives it the type of the column, number or UUID."""
+    quoted = (str(value).replace("\\", "\\\\").replace('"', '\\"') for value in ids)
+    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
+
+
+def _look_again(connection: Connection, access: Access, ids: str) -> tuple[Item, ...]:
+    """What a transaction that began after the change sees."""
+    with transaction(connection, system=SYSTEM) as cursor:
+        return _list(cursor, access, ids)
+
+
+def _find(cursor: Cursor, emails: list[str]) -> tuple[Person, ...]:
+    cursor.execute(FIND_PEOPLE, {"emails": emails})
+    return tuple(Person(row[0], row[1]) for row in cursor.fetchall())
+
+
+def _list(cursor: Cursor, access: Access, ids: str) -> tuple[Item, ...]:
+    cursor.execute(access.listing, {"ids": ids})
+    return tuple(access.read(row) for row in cursor.fetchall())
+
+
+def _unknown(cursor: Cursor, missing: t.Sequence[str]) -> DeprovisionError:
+    cursor.execute(LIST_EMAILS)
+    near = near_matches(missing, [row[0] for row in cursor.fetchall()])
+    names = ", ".join(f"{email} (near: {', '.join(near[email])})" if near[email] else email for email in missing)
+    return DeprovisionError(
+        "unknown_person",
+        f"Console has no account for {names}. Nothing was changed.",
+        system=SYSTEM,
+        details={"near_matches": near},
+    )
+
+
+def near_matches(missing: t.Sequence[str], known: t.Sequence[str]) -> dict[str, list[str]]:
+    """For each address that is missing, the known ones that look most like it."""
+    folded = {email.lower(): email for email in known}
+    return {
+        email: [folded[match] for match in difflib.get_close_matches(email.lower(), folded, n=NEAR_MATCHES, cutoff=0.7)]
+        for email in missing
+    }
+
+
+def check_effective(revocation: Revocation, what: str, people: t.Any) -> None:
+    """Raises C(not_effective), with the record of what was done, if the later look found C(what) of them again."""
+    if revocation.left:
+        raise DeprovisionError(
+            "not_effective",
+            f"{len(revocation.removed)} {what} were taken away, but {len(revocation.left)} are there again.",
+            system=SYSTEM,
+            details={"people": people, "left": [item.facts for item in revocation.left]},
+        )

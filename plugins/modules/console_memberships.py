@@ -1,0 +1,143 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Raxx
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: console_memberships
+short_description: Remove people from every RBAC group of Console
+version_added: 0.1.0
+description:
+  - Makes sure that people have no membership in any RBAC group of Console, by SQL in its database.
+  - The accounts themselves stay, so that the trail survives.
+  - Everything happens in one transaction that locks the accounts, with one statement per table whatever the number of people.
+    Afterwards the memberships are listed again in a new transaction.
+author:
+  - Raxx platform team (@raxx)
+extends_documentation_fragment:
+  - raxx.deprovision.attributes
+  - raxx.deprovision.attributes.state
+  - raxx.deprovision.database
+  - raxx.deprovision.heroku
+options:
+  emails:
+    description: Email addresses of the people. Capitals and small letters are the same.
+    type: list
+    elements: str
+    required: true
+  missing_ok:
+    description:
+      - Whether an address that Console does not know is accepted.
+      - The default is to fail before anything is changed, naming addresses that look alike.
+    type: bool
+    default: false
+seealso:
+  - module: raxx.deprovision.console_sessions
+"""
+
+EXAMPLES = r"""
+- name: Remove a leaver from every group
+  raxx.deprovision.console_memberships:
+    heroku_app: raxx-console-prod
+    emails:
+      - jsmith@raxx.app
+
+- name: See which groups two people are in, without changing anything
+  raxx.deprovision.console_memberships:
+    heroku_app: raxx-console-prod
+    emails:
+      - jsmith@raxx.app
+      - apatel@raxx.app
+  check_mode: true
+"""
+
+RETURN = r"""
+people:
+  description: What was found and done, for each account.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    email:
+      description: The address as Console has it.
+      type: str
+      sample: J.Smith@raxx.app
+    id:
+      description: Id of the account.
+      type: raw
+      sample: 42
+    memberships_before:
+      description: Every membership that the person had, with C(group), C(group_id), C(granted_at) and C(granted_by).
+      type: list
+      elements: dict
+      sample: [{group: audit-reader, group_id: 3, granted_at: "2025-11-03T09:00:00.000000Z", granted_by: 1}]
+    removed:
+      description: Names of the groups that the person was (or in check mode would be) removed from.
+      type: list
+      elements: str
+      sample: [audit-reader]
+  sample:
+    - email: J.Smith@raxx.app
+      id: 42
+      memberships_before: [{group: audit-reader, group_id: 3, granted_at: "2025-11-03T09:00:00.000000Z", granted_by: 1}]
+      removed: [audit-reader]
+missing:
+  description: Addresses that Console does not know. Empty unless O(missing_ok) is V(true).
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._console import MEMBERSHIPS, check_effective, revoke
+from ansible_collections.raxx.deprovision.plugins.module_utils._database import database_url
+from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
+from ansible_collections.raxx.deprovision.plugins.module_utils._options import DATABASE
+
+SPEC = DATABASE + Spec(
+    options={
+        "emails": {"type": "list", "elements": "str", "required": True},
+        "missing_ok": {"type": "bool", "default": False},
+    }
+)
+
+
+def run(params: Params, check_mode: bool) -> Result:
+    done = revoke(
+        database_url(params),
+        MEMBERSHIPS,
+        params["emails"],
+        missing_ok=params["missing_ok"],
+        timeout=params["database_timeout"],
+        check_mode=check_mode,
+    )
+    people = [
+        {
+            "email": person.email,
+            "id": person.id if isinstance(person.id, int) else str(person.id),
+            "memberships_before": [item.facts for item in done.had(person)],
+            "removed": [item.facts["group"] for item in done.lost(person)],
+        }
+        for person in done.people
+    ]
+    if not check_mode:
+        check_effective(done, "memberships", people)
+    return {
+        "changed": bool(done.removed),
+        "people": people,
+        "missing": list(done.missing),
+        "diff": {
+            "before": {person.email: [item.facts["group"] for item in done.had(person)] for person in done.people},
+            "after": {person.email: [] for person in done.people},
+        },
+    }
+
+
+def main() -> None:
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()

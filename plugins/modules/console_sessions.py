@@ -1,0 +1,183 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Raxx
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: console_sessions
+short_description: Revoke every active session of people in Console
+version_added: 0.1.0
+description:
+  - Makes sure that people have no active session in Console, by SQL in its database.
+  - Everything happens in one transaction that locks the accounts, with one statement per table whatever the number of people.
+    Afterwards the sessions are listed again in a new transaction.
+  - While the identity provider lets a person in, new sessions can appear. O(started_after) tells them from those that were
+    there before.
+author:
+  - Raxx platform team (@raxx)
+extends_documentation_fragment:
+  - raxx.deprovision.attributes
+  - raxx.deprovision.attributes.state
+  - raxx.deprovision.database
+  - raxx.deprovision.heroku
+options:
+  emails:
+    description: Email addresses of the people. Capitals and small letters are the same.
+    type: list
+    elements: str
+    required: true
+  missing_ok:
+    description:
+      - Whether an address that Console does not know is accepted.
+      - The default is to fail before anything is changed, naming addresses that look alike.
+    type: bool
+    default: false
+  started_after:
+    description:
+      - A time (RFC 3339). Active sessions that began after it are listed in RV(people[].started_after) as well.
+      - Give the time of the first revocation to learn of log-ins since then.
+    type: str
+seealso:
+  - module: raxx.deprovision.console_memberships
+"""
+
+EXAMPLES = r"""
+- name: End every session of a leaver
+  raxx.deprovision.console_sessions:
+    heroku_app: raxx-console-prod
+    emails:
+      - jsmith@raxx.app
+
+- name: Look again later, and tell new log-ins from old ones
+  raxx.deprovision.console_sessions:
+    heroku_app: raxx-console-prod
+    emails:
+      - jsmith@raxx.app
+    started_after: "2026-05-19T10:02:11Z"
+
+- name: See who is logged in, without ending anything
+  raxx.deprovision.console_sessions:
+    heroku_app: raxx-console-prod
+    emails:
+      - jsmith@raxx.app
+  check_mode: true
+"""
+
+RETURN = r"""
+people:
+  description: What was found and done, for each account.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    email:
+      description: The address as Console has it.
+      type: str
+      sample: J.Smith@raxx.app
+    id:
+      description: Id of the account.
+      type: raw
+      sample: 42
+    sessions_before:
+      description:
+        - Every active session that the person had, with C(id), C(started_at), C(last_seen_at) and C(user_agent).
+        - The user agent is what the browser claimed, cut at 200 characters, with control characters replaced.
+      type: list
+      elements: dict
+      sample:
+        - id: 7
+          started_at: "2026-05-19T08:00:00.000000Z"
+          last_seen_at: "2026-05-19T09:58:00.000000Z"
+          user_agent: Mozilla/5.0 (X11; Linux x86_64)
+    ended:
+      description: Ids of the sessions that were (or in check mode would be) ended.
+      type: list
+      elements: raw
+      sample: [7]
+    started_after:
+      description: Those of RV(people[].sessions_before) that began after O(started_after). Empty without it.
+      type: list
+      elements: dict
+      sample: []
+  sample:
+    - email: J.Smith@raxx.app
+      id: 42
+      sessions_before:
+        - id: 7
+          started_at: "2026-05-19T08:00:00.000000Z"
+          last_seen_at: "2026-05-19T09:58:00.000000Z"
+          user_agent: Mozilla/5.0 (X11; Linux x86_64)
+      ended: [7]
+      started_after: []
+left:
+  description: Number of active sessions that a later look found. Always V(0), save in check mode.
+  returned: success
+  type: int
+  sample: 0
+missing:
+  description: Addresses that Console does not know. Empty unless O(missing_ok) is V(true).
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._console import SESSIONS, check_effective, revoke
+from ansible_collections.raxx.deprovision.plugins.module_utils._database import database_url
+from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
+from ansible_collections.raxx.deprovision.plugins.module_utils._options import DATABASE
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
+
+SPEC = DATABASE + Spec(
+    options={
+        "emails": {"type": "list", "elements": "str", "required": True},
+        "missing_ok": {"type": "bool", "default": False},
+        "started_after": {"type": "str"},
+    }
+)
+
+
+def run(params: Params, check_mode: bool) -> Result:
+    since = parse(params["started_after"], "started_after") if params["started_after"] else None
+    done = revoke(
+        database_url(params),
+        SESSIONS,
+        params["emails"],
+        missing_ok=params["missing_ok"],
+        timeout=params["database_timeout"],
+        check_mode=check_mode,
+    )
+    people = [
+        {
+            "email": person.email,
+            "id": person.id if isinstance(person.id, int) else str(person.id),
+            "sessions_before": [item.facts for item in done.had(person)],
+            "ended": [item.facts["id"] for item in done.lost(person)],
+            "started_after": [
+                item.facts for item in done.had(person) if since and (item.started_at is None or item.started_at > since)
+            ],
+        }
+        for person in done.people
+    ]
+    if not check_mode:
+        check_effective(done, "sessions", people)
+    return {
+        "changed": bool(done.removed),
+        "people": people,
+        "left": len(done.left),
+        "missing": list(done.missing),
+        "diff": {
+            "before": {person.email: [item.facts["id"] for item in done.had(person)] for person in done.people},
+            "after": {person.email: [] for person in done.people},
+        },
+    }
+
+
+def main() -> None:
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()
