@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._fingerprint import fingerprint
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import Addon, CredentialStore, CredentialUser
@@ -45,7 +44,7 @@ UNKNOWN_WORD = store("hibernating", ("raptor_app", OLD, "active"))
 NOBODY = store("active", ("raptor_app", OLD, "revoked"))
 
 OLD_URL = present_url(BEFORE)
-EARLIER, OPENED, LATER = (datetime(2026, 5, 19, hour, tzinfo=timezone.utc) for hour in (9, 10, 11))
+EARLIER, OPENED, LATER = (datetime(2026, 5, 19, hour, tzinfo=UTC) for hour in (9, 10, 11))
 KEY = "a key"
 
 
@@ -128,9 +127,7 @@ def test_next_step(seen: CredentialStore, goal: Goal, history: History, step: St
         (PHASE_B, ACCEPTED, Request.ACCEPTED, False),
     ],
 )
-def test_a_look_tells_what_became_of_a_request(
-    seen: CredentialStore, history: History, last: Request, joined: bool
-) -> None:
+def test_a_look_tells_what_became_of_a_request(seen: CredentialStore, history: History, last: Request, joined: bool) -> None:
     after = history.after_look(seen)
     assert (after.last, after.joined, after.polls) == (last, joined, history.polls + 1)
 
