@@ -237,7 +237,7 @@ class Rotation:
             if error.code in _PLAIN_REFUSALS:
                 raise
             # Refused because somebody else's rotation is under way: that is a thing to wait for.
-            if self._client.credential(self._addon, self._name).state == "rotating":
+            if self._is_rotating():
                 return replace(self._history.after_request(store, Request.REFUSED), joined=True)
             raise DeprovisionError(
                 "rotation_refused",
@@ -249,6 +249,12 @@ class Rotation:
                 details={"refusal": error.message},
             ) from None
         return self._history.after_request(store, Request.ACCEPTED)
+
+    def _is_rotating(self) -> bool:
+        try:
+            return self._client.credential(self._addon, self._name).state == "rotating"
+        except DeprovisionError:
+            return False
 
     def _drain(self, store: CredentialStore) -> None:
         users = [user.name for user in store.users if user.state == "revoking" and user.connections != 0]
