@@ -75,6 +75,36 @@ CODES: dict[str, Code] = {
         "Look at the app's dynos and log (heroku ps, heroku logs), then run the same command again.",
         retryable=True,
     ),
+    "unsupported_dyno": Code(
+        "One-off dynos of this app cannot be attached to as the collection does it (private space, or generation fir).",
+        "Run the command by hand (heroku run) and record the outcome.",
+    ),
+    "command_failed": Code(
+        "The command in a one-off dyno ended with an exit status other than 0.",
+        "Read the end of its output in the details. Stop and escalate if the cause is not clear within 15 minutes.",
+    ),
+    "command_authentication_failure": Code(
+        "PostgreSQL refused the login of a command in a one-off dyno.",
+        "Check that the config var holds the new credential (its prefix, never its value), then run the same command again.",
+    ),
+    "exit_status_unknown": Code(
+        "The connection to a one-off dyno ended before the exit status of its command was known.",
+        "Look at the app's log for the dyno, then run the same command again; allow more time (dyno_timeout) if it was too slow.",
+        retryable=True,
+    ),
+    "log_authentication_failure": Code(
+        "The app's log shows that PostgreSQL refused a login of the role.",
+        "Check that every consumer has the new credential; a dyno that logs this still uses an old one.",
+    ),
+    "grant_drift": Code(
+        "The app's log shows that the role lacks a right. This is not an authentication failure.",
+        "Re-apply the role's grants, then run the same command again.",
+    ),
+    "log_inconclusive": Code(
+        "The app's log could not be seen completely for the whole window, or shows nothing at all.",
+        "Check that the app is in use and its log can be read (heroku logs), then run the same command again.",
+        retryable=True,
+    ),
     "credential_unusable": Code(
         "Heroku names no active user for the credential.", "Look at the credential (heroku pg:credentials) and escalate."
     ),

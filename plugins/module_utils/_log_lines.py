@@ -9,7 +9,10 @@ import re
 import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
 
 CLEAN = "clean"
 AUTHENTICATION_FAILURE = "authentication_failure"
@@ -77,17 +80,15 @@ def read_line(raw: str, roles: t.Collection[str]) -> LogLine | None:
     if not match:
         return None
     try:
-        at = datetime.fromisoformat(match["at"].replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    if at.tzinfo is None:
+        at = parse(match["at"])
+    except DeprovisionError:
         return None
     kind, role = _classify(match["source"], match["process"], match["text"], roles)
-    return LogLine(at.astimezone(UTC), f"{match['source']}[{match['process']}]", kind, role)
+    return LogLine(at, f"{match['source']}[{match['process']}]", kind, role)
 
 
 def authentication_failure(text: str) -> str | None:
-    """The role whose login PostgreSQL refused according to C(text), or an empty string if none is named; V(None) for no refusal."""
+    """The role whose login PostgreSQL refused according to C(text), or "" if none is named; V(None) for no refusal."""
     named = _NAMED_FAILURE.search(text)
     if named:
         return named["user"] or named["role"]
