@@ -29,6 +29,10 @@ FIND_PEOPLE = (
     " WHERE lower(email) IN (SELECT lower(wanted) FROM unnest(%(emails)s) AS wanted) ORDER BY lower(email), id"
 )
 LIST_EMAILS = "SELECT email FROM admins ORDER BY email"
+LIST_MEMBERS = (
+    "SELECT DISTINCT lower(admins.email) FROM admins JOIN rbac_user_groups AS member ON member.user_id = admins.id"
+    " JOIN rbac_groups ON rbac_groups.id = member.group_id WHERE rbac_groups.name = %(group)s"
+)
 # A new membership or session refers to the admins row and has to wait for this lock.
 LOCK_PEOPLE = "SELECT id FROM admins WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
 
@@ -218,3 +222,10 @@ def check_effective(revocation: Revocation, what: str, people: t.Any) -> None:
             system=SYSTEM,
             details={"people": people, "left": [item.facts for item in revocation.left]},
         )
+
+
+def members_of(url: str, group: str, *, timeout: float) -> set[str]:
+    """The addresses, in lower case, of the members of a group."""
+    with session(url, timeout, system=SYSTEM) as connection, transaction(connection, system=SYSTEM) as cursor:
+        cursor.execute(LIST_MEMBERS, {"group": group})
+        return {str(row[0]) for row in cursor.fetchall()}

@@ -56,6 +56,16 @@ class Credentials:
     def __repr__(self) -> str:
         return "Credentials(...)"
 
+    @classmethod
+    def from_params(cls, params: t.Mapping[str, t.Any]) -> Credentials:
+        """From the option group C(INFISICAL)."""
+        return cls(
+            params["infisical_client_id"],
+            params["infisical_client_secret"],
+            params["infisical_token"],
+            params["infisical_token_file"],
+        )
+
     def bearer(self) -> str | None:
         """The token that needs no log-in call, or V(None) where universal auth is to be used."""
         if self.client_id and self.client_secret:

@@ -81,8 +81,11 @@ class Ledger:
         records = [_event_record(name, _decode(raw)) for name, raw in grouped.items() if "opened" in raw]
         return sorted(records, key=lambda record: record.event.opened)
 
-    def open_event(self, email: str, *, operator: str, notice: datetime, opened: datetime) -> EventRecord:
-        """Opens an event of today; a second run that opens at the same time gets the first one's facts."""
+    def open_event(self, email: str, *, operator: str, notice: datetime, opened: datetime, before: Facts) -> EventRecord:
+        """Opens an event of today; a second run that opens at the same time gets the first one's facts.
+
+        C(before) is what the person has now; it is durable before the event counts as opened.
+        """
         person = person_key(email)
         taken = 0
         while True:
@@ -94,7 +97,7 @@ class Ledger:
                     break
             taken += 1
         event = known.event if known else Event(name, email, operator, notice, opened)
-        facts = self.record_event(email, name, {"opened": event.as_fact()})
+        facts = self.record_event(email, name, {"before": before, "opened": event.as_fact()})
         return _event_record(name, {**(known.facts if known else {}), **facts})
 
     def record_event(self, email: str, event: str, facts: Facts) -> Facts:

@@ -44,6 +44,13 @@ options:
     description: Whether a new event is opened for a person whose last event is closed.
     type: bool
     default: false
+  people:
+    description:
+      - What each person has now, as M(raxx.deprovision.deprovision_prerequisites) returns it.
+      - It is recorded as the fact C(before) when the event is opened, for afterwards it cannot be asked any more.
+    type: list
+    elements: dict
+    default: []
   recorded:
     description:
       - Whether the ledger is used.
@@ -114,6 +121,10 @@ events:
       description: The facts that the ledger holds of the event, by name.
       type: dict
       sample: {}
+    present:
+      description: The person's entry of O(people); empty if there is none.
+      type: dict
+      sample: {}
 since:
   description: When the latest of the events was opened. A rotation that was begun at or after this time covers them all.
   returned: success
@@ -138,6 +149,7 @@ SPEC = (
             "emails": {"type": "list", "elements": "str", "required": True},
             "operator": {"type": "str", "required": True},
             "notice": {"type": "str"},
+            "people": {"type": "list", "elements": "dict", "default": []},
             "new_event": {"type": "bool", "default": False},
             "recorded": {"type": "bool", "default": True},
         }
@@ -149,15 +161,27 @@ def run(params: Params, check_mode: bool) -> Result:
     opened = now()
     notice = parse(params["notice"], "notice") if params["notice"] else opened
     ledger = Ledger(from_params(params), params["ledger_prefix"]) if params["recorded"] else None
+    people = {person["email"]: person for person in params["people"]}
     events = []
     for email in dict.fromkeys(check_email(text) for text in params["emails"]):
         record = _current(ledger, email, params["new_event"])
         known = record is not None
+        before = people.get(email, {})
         if record is None and (ledger is None or check_mode):
             record = EventRecord(Event(event_id(email, opened), email, params["operator"], notice, opened), {})
         elif record is None:
-            record = t.cast(Ledger, ledger).open_event(email, operator=params["operator"], notice=notice, opened=opened)
-        events.append({**record.event.as_fact(), "closed": record.closed, "opened_now": not known, "facts": record.facts})
+            record = t.cast(Ledger, ledger).open_event(
+                email, operator=params["operator"], notice=notice, opened=opened, before=before
+            )
+        events.append(
+            {
+                **record.event.as_fact(),
+                "closed": record.closed,
+                "opened_now": not known,
+                "facts": record.facts,
+                "present": before,
+            }
+        )
     return {
         "changed": ledger is not None and any(event["opened_now"] for event in events),
         "events": events,

@@ -118,12 +118,7 @@ def run(params: Params, check_mode: bool) -> Result:
     check_storable(value)
     client = InfisicalClient(
         params["infisical_url"],
-        Credentials(
-            params["infisical_client_id"],
-            params["infisical_client_secret"],
-            params["infisical_token"],
-            params["infisical_token_file"],
-        ),
+        Credentials.from_params(params),
         workspace_id=params["workspace_id"],
         environment=params["environment"],
         path=params["path"],

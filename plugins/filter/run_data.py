@@ -1,0 +1,26 @@
+# Copyright (c) 2026 Raxx
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.raxx.deprovision.plugins.module_utils import _run_data
+
+
+class FilterModule:
+    """Filters of the collection's own playbooks; each is documented by the YAML file of its name."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {
+            "app_list": _run_data.app_list,
+            "apps_in_charge": _run_data.apps_in_charge,
+            "config_values": _run_data.config_values,
+            "credential_list": _run_data.credential_list,
+            "distribution_facts": _run_data.distribution_facts,
+            "failures": _run_data.failures,
+            "proof_fact": _run_data.proof_fact,
+            "rotation_intent": _run_data.rotation_intent,
+            "verifications": _run_data.verifications,
+        }

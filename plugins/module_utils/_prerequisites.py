@@ -1,0 +1,249 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: BSD-2-Clause
+# This file is private to the collection: it may change at any time without notice.
+"""P1 to P5: everything that the procedure needs, looked at side by side and reported together, before anything changes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._console import MEMBERSHIPS, SESSIONS, members_of, revoke
+from ansible_collections.raxx.deprovision.plugins.module_utils._database import url_from_config
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, UnreachableError
+from ansible_collections.raxx.deprovision.plugins.module_utils._event import check_email
+from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import FreescoutClient
+from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import HerokuClient
+from ansible_collections.raxx.deprovision.plugins.module_utils._infisical import Credentials, InfisicalClient
+from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SsmClient, from_params
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
+
+Params = t.Mapping[str, t.Any]
+
+MET = "met"
+REFUSED = "refused"
+OUTAGE = "outage"
+
+# Without these nobody can be locked out, so an outage of them ends the run at once.
+_NEEDED_FOR_LOCKOUT = ("Console",)
+
+
+@dataclass(frozen=True)
+class Check:
+    """C(state) is V(met), V(refused) (somebody must mend it) or V(outage). C(text) is one line for the operator."""
+
+    id: str
+    system: str
+    state: str
+    text: str
+    code: str = ""
+
+    def line(self) -> str:
+        mark = {MET: "ok", REFUSED: "NO", OUTAGE: "??"}[self.state]
+        return f"{mark}  {self.id:<3} {self.system:<28} {self.text}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """All checks, and what they found on the way: who the operator is and what each person has now."""
+
+    checks: tuple[Check, ...]
+    operator: str
+    people: tuple[dict[str, t.Any], ...]
+
+    @property
+    def refused(self) -> list[Check]:
+        return [
+            check
+            for check in self.checks
+            if check.state == REFUSED or (check.state == OUTAGE and check.system in _NEEDED_FOR_LOCKOUT)
+        ]
+
+    @property
+    def outages(self) -> list[Check]:
+        return [check for check in self.checks if check.state == OUTAGE]
+
+    @property
+    def ledger_available(self) -> bool:
+        return all(check.state == MET for check in self.checks if check.id == "P3")
+
+
+class _Probe:
+    """One check: runs C(look), which returns the line for the operator, and turns an exception into the check's state."""
+
+    def __init__(self, identifier: str, system: str, look: t.Callable[[], str]) -> None:
+        self._identifier, self._system, self._look = identifier, system, look
+
+    def __call__(self) -> Check:
+        try:
+            return Check(self._identifier, self._system, MET, self._look())
+        except UnreachableError as error:
+            return Check(self._identifier, self._system, OUTAGE, error.message, error.code)
+        except DeprovisionError as error:
+            return Check(self._identifier, self._system, REFUSED, f"{error.message} {error.next_step}", error.code)
+
+
+def inspect(params: Params, check_mode: bool) -> Report:
+    """Makes every check that C(params) (the options of the module C(deprovision_prerequisites)) ask for."""
+    emails = [check_email(text) for text in params["emails"]]
+    if params["notice"]:
+        parse(params["notice"], "notice")
+    stated = check_email(params["operator"]) if params["operator"] else ""
+    account, identity = _identity(params)
+    people = _People(emails, stated or account, account)
+    probes = [
+        *(_Probe("P1", "Console", lambda app=app: _console(params, app, people)) for app in params["consoles"]),
+        *_credential_probes(params),
+        *(_Probe("Y3", f"app {app['name']}", lambda app=app: _app(params, app)) for app in params["apps"]),
+        _Probe("P3", "AWS SSM", lambda: _aws(params, check_mode)),
+        _Probe("P4", "FreeScout", lambda: _tickets(params)),
+    ]
+    with ThreadPoolExecutor(max_workers=len(probes)) as pool:
+        checks = list(pool.map(lambda probe: probe(), probes))
+    return Report((identity, *checks), people.operator, tuple(people.found))
+
+
+def _identity(params: Params) -> tuple[str, Check]:
+    """P2: the address of the Heroku account, in lower case, and the check of it. Everything else needs to know who operates."""
+    accounts: list[str] = []
+
+    def look() -> str:
+        accounts.append(HerokuClient.from_params(params).account().email.lower())
+        return f"authenticated as {accounts[0]}"
+
+    check = _Probe("P2", "Heroku", look)()
+    return (accounts[0] if accounts else ""), check
+
+
+@dataclass
+class _People:
+    """Who leaves and who does it; what Console says of them is added by the check of Console."""
+
+    emails: list[str]
+    operator: str
+    account: str
+    found: list[dict[str, t.Any]] = field(default_factory=list)
+
+
+def _console(params: Params, app: str, people: _People) -> str:
+    """P1: the operator is a superadmin, and is not one of the people; the people exist; a superadmin remains."""
+    url = url_from_config(HerokuClient.from_params(params), app, "DATABASE_URL")
+    timeout = params["database_timeout"]
+    group = params["superadmin_group"]
+    superadmins = members_of(url, group, timeout=timeout)
+    problems = []
+    if people.operator and people.operator not in superadmins:
+        problems.append(f"{people.operator} is not in the group {group} (P1).")
+    own = sorted({people.operator, people.account} & set(people.emails))
+    if own:
+        problems.append(f"{own[0]} is the operator's own account; another {group} must run this.")
+    if superadmins and superadmins <= set(people.emails):
+        problems.append(f"{', '.join(sorted(superadmins))} is the last {group}; appoint another one first.")
+    if problems:
+        raise DeprovisionError("invalid_input", " ".join(problems), system="Console")
+    missing_ok = not params["console_account"]
+    memberships = revoke(url, MEMBERSHIPS, people.emails, missing_ok=missing_ok, timeout=timeout, check_mode=True)
+    sessions = revoke(url, SESSIONS, people.emails, missing_ok=missing_ok, timeout=timeout, check_mode=True)
+    people.found += [
+        {
+            "email": person.email.lower(),
+            "memberships": [item.facts for item in memberships.had(person)],
+            "sessions": [item.facts for item in sessions.had(person)],
+        }
+        for person in memberships.people
+    ]
+    accounts = f"{len(memberships.people)} of {len(people.emails)} people have an account"
+    return f"{people.operator or 'the operator'} is {group}; {accounts}"
+
+
+def _credential_probes(params: Params) -> list[_Probe]:
+    """For each credential that will be rotated: it can be found, and its store can be read."""
+    probes = []
+    for credential in params["credentials"]:
+        if credential["waived"]:
+            continue
+        store = credential["store"]
+        if credential["app"]:
+            probes.append(_Probe("Y3", f"credential {credential['name']}", lambda c=credential: _credential(params, c)))
+        if store["kind"] == "infisical":
+            probes.append(_Probe("Y4", "Infisical", lambda s=store: _vault(params, s)))
+        else:
+            probes.append(_Probe("Y5", "AWS SSM", lambda s=store: _parameter(params, s)))
+    return probes
+
+
+def _credential(params: Params, credential: Params) -> str:
+    client = HerokuClient.from_params(params)
+    addon = client.resolve_addon(credential["app"], credential["addon"])
+    store = client.credential(addon, credential["role"])
+    return f"{credential['role']} of {addon.name} is {store.state}"
+
+
+def _vault(params: Params, store: Params) -> str:
+    client = InfisicalClient(
+        params["infisical_url"],
+        Credentials.from_params(params),
+        workspace_id=params["infisical_workspace_id"],
+        environment=store["environment"],
+        path=store["path"],
+        api_version=params["infisical_api_version"],
+        timeout=params["infisical_timeout"],
+    )
+    secret = client.read(store["name"])
+    if secret is None:
+        raise DeprovisionError(
+            "secret_not_found", f"Infisical has no secret {store['name']} in {store['path']}.", system="Infisical"
+        )
+    return f"{store['path']}/{store['name']} is readable, version {secret.version}"
+
+
+def _parameter(params: Params, store: Params) -> str:
+    parameter = from_params(params).get(store["name"])
+    return f"{store['name']} is readable" if parameter else f"{store['name']} does not exist yet"
+
+
+def _app(params: Params, app: Params) -> str:
+    HerokuClient.from_params(params).app(app["app"])
+    script = Path(app["smoke_directory"], app["smoke_command"][0])
+    if not os.access(script, os.X_OK):
+        raise DeprovisionError(
+            "invalid_input",
+            f"The smoke suite {script} (Y7) is not there.",
+            next_step="Set RAPTOR_CHECKOUT to a checkout of Raptor.",
+        )
+    return f"{app['app']} is there, and so is its smoke suite"
+
+
+def _aws(params: Params, check_mode: bool) -> str:
+    """P3: the ledger can be written, which is proved by a parameter that is written, read and removed again."""
+    client = from_params(params)
+    identity = client.whoami()
+    canary = f"{params['ledger_prefix'].rstrip('/')}/canary/{secrets.token_hex(8)}"
+    if check_mode:
+        client.get(canary)
+        return f"{identity} may read {params['ledger_prefix']}"
+    _write_canary(client, canary)
+    return f"{identity} may write {params['ledger_prefix']}"
+
+
+def _write_canary(client: SsmClient, name: str) -> None:
+    client.create(name, "canary")
+    written = client.get(name)
+    client.delete(name)
+    if written is None or written.value != "canary":
+        raise DeprovisionError("write_not_confirmed", "A parameter that was written could not be read back.", system="AWS SSM")
+
+
+def _tickets(params: Params) -> str:
+    client = FreescoutClient.from_params(params)
+    number = params["ticket"]
+    if number is None:
+        client.by_subject("DEPROV-", params["freescout_mailbox_id"])
+        return "the API answers; a ticket will be found or created"
+    if not client.by_number(number):
+        raise DeprovisionError("not_found", f"FreeScout has no ticket {number} (P4).", system="FreeScout")
+    return f"ticket {number} exists"

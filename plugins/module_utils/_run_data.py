@@ -1,0 +1,143 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: BSD-2-Clause
+# This file is private to the collection: it may change at any time without notice.
+"""What one play needs from another, computed from host variables so that playbooks need no logic of their own."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.parsing.convert_bool import boolean
+
+HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
+Record = t.Dict[str, t.Any]
+
+# Each credential's proof makes two log-ins that the server refuses: the old password and a random one (practice: three probes).
+REFUSED_LOGINS_PER_PROOF = 2
+
+
+def credential_list(hostvars: HostVars, names: t.Iterable[str], direct_access: bool | str) -> list[Record]:
+    """The credentials of the inventory without any secret. C(waived): not rotated, for the person had no direct access."""
+    return [
+        {
+            "name": name,
+            "step": int(host["credential_step"]),
+            "role": host.get("credential_name", name),
+            "engine": host["credential_engine"],
+            "app": host.get("credential_heroku_app"),
+            "addon": host.get("credential_addon"),
+            "store": dict(host["credential_store"]),
+            "checks": list(host["credential_checks"]),
+            "consumers": [dict(consumer) for consumer in host["credential_consumers"]],
+            "waived": host["credential_rotate"] == "direct_access" and not boolean(direct_access),
+        }
+        for name, host in ((name, hostvars[name]) for name in names)
+    ]
+
+
+def app_list(hostvars: HostVars, names: t.Iterable[str]) -> list[Record]:
+    """The apps of the inventory, with what their smoke suite needs."""
+    return [
+        {
+            "name": name,
+            "app": host["app_heroku_app"],
+            "smoke_command": list(host["app_smoke_command"]),
+            "smoke_directory": str(host["app_smoke_directory"]),
+        }
+        for name, host in ((name, hostvars[name]) for name in names)
+    ]
+
+
+def rotation_intent(claim: Record) -> Record:
+    """What an engine needs of a claimed rotation to tell whether it has happened; empty if nothing was claimed."""
+    intent = claim.get("facts", {}).get("intent")
+    if not intent:
+        return {}
+    return {"at": intent["at"], "fingerprint": intent["fingerprint"], "fingerprint_key": claim.get("key")}
+
+
+def apps_in_charge(groups: t.Mapping[str, t.Sequence[str]], hostvars: HostVars, playing: t.Sequence[str], host: str) -> list[str]:
+    """The apps that C(host) looks after: itself; and with C(--limit <credential>), apps that the limit left out.
+
+    A rotated credential must reach its apps whatever the limit, or they would stop working. The first credential in the
+    play stands in for apps that are not.
+    """
+    if host in groups["apps"]:
+        return [host]
+    credentials = [name for name in groups["credentials"] if name in playing]
+    if not credentials or host != credentials[0]:
+        return []
+    apps = [consumer["app"] for name in credentials for consumer in hostvars[name]["credential_consumers"]]
+    return [app for app in dict.fromkeys(apps) if app not in playing]
+
+
+def config_values(hostvars: HostVars, credentials: t.Iterable[str], app: str) -> dict[str, str]:
+    """The config vars of C(app) that follow from the credentials rotated in this run. Secrets are in it."""
+    return {
+        consumer["config_var"]: hostvars[name]["step23_rotate_credential"]["url"]
+        for name in rotated_credentials(hostvars, credentials, app)
+        for consumer in hostvars[name]["credential_consumers"]
+        if consumer["app"] == app
+    }
+
+
+def rotated_credentials(hostvars: HostVars, credentials: t.Iterable[str], app: str) -> list[str]:
+    """The credentials of C(app) that this run has rotated, stored and proved (or found so)."""
+    return [
+        name
+        for name in credentials
+        if "step23_rotate_credential" in hostvars[name]
+        and any(consumer["app"] == app for consumer in hostvars[name]["credential_consumers"])
+    ]
+
+
+def distribution_facts(config: Record, hostvars: HostVars, credentials: t.Sequence[str]) -> list[Record]:
+    """One ledger entry for each credential and app that C(heroku_config) has served, from its looped result."""
+    return [
+        {
+            "credential": name,
+            "rotation": hostvars[name]["step23_rotate_credential"]["number"],
+            "fact": {"app": result["item"], "release": result["release"], "restarted_at": result["restarted_at"]},
+        }
+        for result in config["results"]
+        for name in rotated_credentials(hostvars, credentials, result["item"])
+    ]
+
+
+def verifications(config: Record, hostvars: HostVars, credentials: t.Sequence[str]) -> list[Record]:
+    """The apps that are still to be verified after C(heroku_config): since when, for which credentials."""
+    due = []
+    for result in config.get("results", []):
+        mine = [
+            name
+            for name in rotated_credentials(hostvars, credentials, result["item"])
+            if "verified" not in hostvars[name]["step23_rotate_credential"]["facts"]
+        ]
+        if mine:
+            refusals = {
+                hostvars[name]["credential_name"]: REFUSED_LOGINS_PER_PROOF
+                for name in mine
+                if "dead" not in hostvars[name]["step23_rotate_credential"]["facts"]
+            }
+            due.append({"app": result["item"], "credentials": mine, "since": result["restarted_at"], "refusals": refusals})
+    return due
+
+
+def failures(hostvars: HostVars, names: t.Iterable[str]) -> list[Record]:
+    """What the role C(failure) has remembered, host by host."""
+    return [dict(hostvars[name]["failure_record"]) for name in names if "failure_record" in hostvars[name]]
+
+
+def proof_fact(proof: Record) -> Record:
+    """What the ledger keeps of a death proof."""
+    kept = (
+        "old_dead",
+        "old_sqlstate",
+        "control_sqlstate",
+        "new_live",
+        "grade",
+        "sessions_ended",
+        "sessions_left",
+        "oldest_session",
+    )
+    return {name: proof.get(name) for name in kept}

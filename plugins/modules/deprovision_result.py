@@ -1,0 +1,209 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Raxx
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deprovision_result
+short_description: Judge how far departures have come, and write the result
+version_added: 0.1.0
+description:
+  - Reads the facts of each event and of the rotations that cover it from the ledger, and judges them. The claims depend on the
+    ledger alone, so a run that was interrupted and continued elsewhere comes to the same ones.
+  - With O(path), writes C(<path>/<event>/result.json) for each event.
+author:
+  - Raxx platform team (@raxx)
+extends_documentation_fragment:
+  - raxx.deprovision.attributes
+  - raxx.deprovision.attributes.state
+  - raxx.deprovision.aws
+options:
+  ledger_prefix:
+    description: Path in SSM below which the ledger lives.
+    type: str
+    required: true
+  events:
+    description: The events, as M(raxx.deprovision.deprovision_event) returns them.
+    type: list
+    elements: dict
+    required: true
+  credentials:
+    description: The credentials of the inventory, as the filter P(raxx.deprovision.credential_list#filter) gives them.
+    type: list
+    elements: dict
+    required: true
+  environment_name:
+    description: Name of the environment, for the result file.
+    type: str
+    required: true
+  failures:
+    description: What failed in this run, with C(host), C(step), C(code) and C(message).
+    type: list
+    elements: dict
+    default: []
+  recorded:
+    description: Whether the ledger can be reached. With V(false) only O(failures) are reported.
+    type: bool
+    default: true
+  path:
+    description: Directory for the result files. If not given, nothing is written.
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: See how far it has come
+  raxx.deprovision.deprovision_result:
+    ledger_prefix: /raxx/prod/deprovision
+    events: "{{ departure.events }}"
+    credentials: "{{ hostvars | raxx.deprovision.credential_list(groups['credentials'], true) }}"
+    environment_name: prod
+
+- name: See whether the result file is up to date
+  raxx.deprovision.deprovision_result:
+    ledger_prefix: /raxx/prod/deprovision
+    events: "{{ departure.events }}"
+    credentials: "{{ hostvars | raxx.deprovision.credential_list(groups['credentials'], true) }}"
+    environment_name: prod
+    path: evidence
+  check_mode: true
+"""
+
+RETURN = r"""
+events:
+  description: One entry per event.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    event:
+      description: Id of the event.
+      type: str
+      sample: DEPROV-2026-05-19-jordan.smith
+    email:
+      description: The person.
+      type: str
+      sample: jordan.smith@raxx.example
+    operator:
+      description: Who opened the event.
+      type: str
+      sample: olivia.osei@raxx.example
+    ticket_id:
+      description: Id of the ticket; empty if there is none yet.
+      type: str
+      sample: "812"
+    closed:
+      description: Whether the event is closed.
+      type: bool
+      sample: false
+    ready_for_audit_row:
+      description: Whether everything before the audit row is proved.
+      type: bool
+      sample: true
+    ready_to_close:
+      description: Whether the ticket may be closed.
+      type: bool
+      sample: true
+    audit_notes:
+      description: The notes for the audit row.
+      type: str
+      sample: "jordan.smith@raxx.example; steps 1, 2, 3, 4, 5; window 2026-05-19T09:00:00Z to 2026-05-19T09:20:00Z"
+    ticket_note:
+      description: The note for the ticket.
+      type: str
+      sample: "Access of jordan.smith@raxx.example to the audit infrastructure is removed."
+    rotations:
+      description: Numbers of the rotations that cover the event, by credential.
+      type: dict
+      sample: {raptor_app: 12, audit_archiver: 9}
+    result:
+      description: V(complete), V(incomplete) or V(failed).
+      type: str
+      sample: complete
+finished_rotations:
+  description: The rotations of events that may be closed, with C(credential) and C(rotation).
+  returned: success
+  type: list
+  elements: dict
+  sample: [{credential: raptor_app, rotation: 12}]
+complete:
+  description: Whether every event is complete.
+  returned: success
+  type: bool
+  sample: true
+lines:
+  description: The checklist, for a person.
+  returned: success
+  type: list
+  elements: str
+  sample: ["[x] 1  locked out of Console  09:13:00Z  observed: 3 memberships removed, 4 sessions ended; none left"]
+verdict:
+  description: One line that says complete or what is missing.
+  returned: success
+  type: str
+  sample: "COMPLETE: DEPROV-2026-05-19-jordan.smith"
+paths:
+  description: The result files.
+  returned: success
+  type: list
+  elements: str
+  sample: [evidence/DEPROV-2026-05-19-jordan.smith/result.json]
+"""
+
+import typing as t
+from pathlib import Path
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger
+from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
+from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
+from ansible_collections.raxx.deprovision.plugins.module_utils._results import Outcome, collect, write_file
+from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import from_params
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import now
+
+SPEC = (
+    AWS
+    + LEDGER
+    + Spec(
+        options={
+            "events": {"type": "list", "elements": "dict", "required": True},
+            "credentials": {"type": "list", "elements": "dict", "required": True},
+            "environment_name": {"type": "str", "required": True},
+            "failures": {"type": "list", "elements": "dict", "default": []},
+            "recorded": {"type": "bool", "default": True},
+            "path": {"type": "path"},
+        }
+    )
+)
+
+
+def run(params: Params, check_mode: bool) -> Result:
+    ledger = Ledger(from_params(params), params["ledger_prefix"]) if params["recorded"] else None
+    outcomes = collect(ledger, params["events"], params["credentials"], params["failures"], check_mode=check_mode, now=now())
+    changed, paths = _write(params, outcomes, check_mode) if params["path"] else (False, [])
+    return {
+        "changed": changed,
+        "events": [outcome.as_event() for outcome in outcomes],
+        "finished_rotations": [rotation for outcome in outcomes for rotation in outcome.finished_rotations()],
+        "complete": all(outcome.result == "complete" for outcome in outcomes),
+        "lines": [line for outcome in outcomes for line in outcome.lines],
+        "verdict": " ".join(outcome.verdict for outcome in outcomes),
+        "paths": paths,
+    }
+
+
+def _write(params: Params, outcomes: t.Sequence[Outcome], check_mode: bool) -> tuple[bool, list[str]]:
+    """In check mode there is no event and so no file: the run is reported on the screen alone."""
+    if check_mode:
+        return False, []
+    files = {Path(params["path"], outcome.event.id, "result.json"): outcome for outcome in outcomes}
+    changed = [write_file(path, outcome.as_file(params["environment_name"])) for path, outcome in files.items()]
+    return any(changed), [str(path) for path in files]
+
+
+def main() -> None:
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()
