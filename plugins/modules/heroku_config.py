@@ -109,7 +109,7 @@ dynos:
       type: str
       sample: up
     release:
-      description: Version of the release that it runs.
+      description: Version of the release that it runs. V(null) if Heroku does not tell.
       type: int
       sample: 43
   sample: [{name: web.1, type: web, state: up, release: 43}]
