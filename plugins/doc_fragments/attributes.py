@@ -17,10 +17,10 @@ attributes:
   idempotent:
     description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
   action_group:
-    description: Use C(group/raxx.deprovision.all) in C(module_defaults) to set defaults for this module.
+    description:
+      - Use C(group/raxx.deprovision.NAME) in C(module_defaults) to set the options of a system once for all modules that have them.
+      - NAME is the prefix of those options, C(heroku), C(infisical), C(aws), C(freescout) or C(ledger).
     support: full
-    membership:
-      - raxx.deprovision.all
 notes:
   - A failed result holds C(failure) beside C(msg), so that a playbook can act on the kind of failure. It is a dictionary with
     C(code) (one of the stable codes of the collection), C(system), C(status) (HTTP status or V(null)), C(request_id),
