@@ -125,8 +125,11 @@ class _Reader:
 
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Patterns over a long line take time that grows with its square, so it is cut first; what is shown is shorter than that.
+_LONGEST_SEARCHED = 4000
+_LONGEST_SHOWN = 500
 _MASKED = (
-    (re.compile(r"(\w+://[^\s:/@]*:)\S+@"), r"\1********@"),
+    (re.compile(r"(\b\w{1,20}://[^\s:/@]*:)\S+@"), r"\1********@"),
     (re.compile(r"(?i)(password\s*[=:]\s*)('[^']*'|\"[^\"]*\"|\S+)"), r"\1********"),
     (re.compile(r"\bp[0-9a-f]{64}\b"), "********"),
 )
@@ -134,10 +137,10 @@ _MASKED = (
 
 def clean(text: str) -> str:
     """Output of a command for people: without control characters and what looks like a password, and not too long."""
-    text = _CONTROL.sub("", text)
+    text = _CONTROL.sub("", text)[:_LONGEST_SEARCHED]
     for pattern, replacement in _MASKED:
         text = pattern.sub(replacement, text)
-    return text[:500]
+    return text[:_LONGEST_SHOWN]
 
 
 def _connect(host: str, port: int, ca_path: str | None) -> ssl.SSLSocket:

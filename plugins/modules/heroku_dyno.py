@@ -145,6 +145,7 @@ seconds:
 
 from ansible.module_utils.common.parameters import env_fallback
 from ansible_collections.raxx.deprovision.plugins.module_utils._dyno_restart import processes, restart
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import Dyno, HerokuClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._one_off import check_supported, run_one_off
@@ -165,6 +166,8 @@ SPEC = HEROKU + Spec(
 
 
 def run(params: Params, check_mode: bool) -> Result:
+    if params["state"] == "run" and not params["command"]:  # required_if lets null and the empty string pass
+        raise DeprovisionError("invalid_input", "command is empty, but required for state=run.")
     client = HerokuClient.from_params(params)
     return {"changed": True, **(_run if params["state"] == "run" else _restart)(client, params, check_mode)}
 

@@ -111,10 +111,8 @@ SPEC = AWS + Spec(
 
 
 def run(params: Params, check_mode: bool) -> Result:
-    name, value = params["name"], params["value"]
-    wanted = value if params["state"] == "present" else None
-    if wanted is not None:
-        _check_value(wanted, params["prefix"])
+    name = params["name"]
+    wanted = _check_value(params["value"], params["prefix"]) if params["state"] == "present" else None
     client = from_params(params)
     before = client.get(name)
     if before is not None and before.type != "SecureString":
@@ -138,10 +136,13 @@ def run(params: Params, check_mode: bool) -> Result:
     }
 
 
-def _check_value(value: str, prefix: str | None) -> None:
+def _check_value(value: str | None, prefix: str | None) -> str:
+    """The value to store, never V(None), which would mean that the parameter is to go (required_if lets null pass)."""
+    value = value or ""
     check_storable(value)
     if prefix and not value.startswith(prefix):
         raise DeprovisionError("wrong_prefix", f"The value does not begin with {prefix!r}. Nothing was written.", system=SYSTEM)
+    return value
 
 
 def _write(client: SsmClient, name: str, wanted: str | None, params: Params) -> Parameter | None:
@@ -163,6 +164,8 @@ def _describe(name: str, parameter: Parameter | None, wanted: str | None) -> dic
     """A parameter in a diff: whether it holds the wanted value, never the value."""
     if parameter is None:
         return None
+    if wanted is None:
+        return {"name": name, "value": "a value"}
     return {"name": name, "value": "as wanted" if parameter.value == wanted else "another value"}
 
 

@@ -52,6 +52,8 @@ class Server:
 
     def stop(self) -> None:
         self.released.set()
+        with contextlib.suppress(OSError):  # wakes a listener that no client came to
+            socket.create_connection(self._listener.getsockname(), 1).close()
         self._listener.close()
         self._thread.join(10)
 
@@ -413,7 +415,10 @@ def test_check_mode_runs_nothing(run_main: ModuleRunner, script: responses.Reque
 
 
 def test_a_command_is_required_and_a_key(run_main: ModuleRunner) -> None:
-    assert "command" in run_main("heroku_dyno", {**PARAMS, "command": None}).result["msg"]
+    without = {name: value for name, value in PARAMS.items() if name != "command"}
+    assert "command" in run_main("heroku_dyno", without).result["msg"]
+    for nothing in (None, ""):  # Ansible takes null for a value
+        assert run_main("heroku_dyno", {**PARAMS, "command": nothing}).code == "invalid_input"
     assert run_main("heroku_dyno", {**PARAMS, "heroku_api_key": ""}).code == "credentials_missing"
 
 

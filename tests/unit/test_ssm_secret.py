@@ -269,6 +269,11 @@ def test_a_credential_service_that_cannot_be_reached_is_told(run_main: ModuleRun
     assert run_main("ssm_secret", PARAMS).code == "credentials_missing"
 
 
+def test_a_null_value_never_means_absent(run_main: ModuleRunner, aws: Stubber) -> None:
+    """Ansible takes null for a value; an undefined URL must not delete the parameter."""
+    assert run_main("ssm_secret", {"name": NAME, "value": None}).code == "value_not_storable"
+
+
 def test_a_value_is_required_unless_absent(run_main: ModuleRunner) -> None:
     assert "value" in run_main("ssm_secret", {"name": NAME}).result["msg"]
 
