@@ -306,6 +306,11 @@ def parse_url(url: str, system: str = SYSTEM) -> dict[str, str]:
     return {"port": "5432", **dsn, "sslmode": dsn["sslmode"] if stronger else "require"}
 
 
+def with_login(url: str, user: str, password: str) -> str:
+    """The place that C(url) names, with another log-in, in libpq's notation."""
+    return psycopg2.extensions.make_dsn(url, user=user, password=password)
+
+
 def _ssl_context(sslmode: str, root: str | None) -> ssl.SSLContext:
     """What libpq does for C(sslmode): V(require) encrypts without judging the certificate (Heroku's are self-signed)."""
     context = ssl.create_default_context(cafile=root)
