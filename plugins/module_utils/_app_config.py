@@ -43,7 +43,7 @@ class ConfigChange:
         """Changes C(names). Returns those that were written, and those of an add-on that became right by themselves."""
         written, attached = self._write(names)
         self._confirm(written)
-        self._await(attached)
+        self._await(attached, written)
         return written, attached
 
     def _write(self, names: list[str]) -> tuple[list[str], list[str]]:
@@ -84,15 +84,15 @@ class ConfigChange:
             system=SYSTEM,
         )
 
-    def _await(self, names: list[str]) -> None:
+    def _await(self, names: list[str], written: list[str]) -> None:
         while wrong := self._differing(names):
             if self._wait.expired:
                 raise DeprovisionError(
                     "config_var_attached",
-                    f"{', '.join(wrong)} of app {self._app} belong to an add-on, and have not become as wanted by themselves "
-                    f"within {self._wait.elapsed:.0f} s.",
+                    f"After {self._wait.elapsed:.0f} s the rotation has not brought {', '.join(wrong)} of app {self._app} to the "
+                    "wanted value; what belongs to an add-on cannot be written.",
                     system=SYSTEM,
-                    details={"names": wrong},
+                    details={"names": wrong, "written": written},
                 )
             self._wait.pause()
 

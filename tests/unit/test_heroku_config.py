@@ -202,7 +202,10 @@ def test_a_var_of_an_addon_that_does_not_become_right_fails(run_main: ModuleRunn
     script.get(f"{APP}/addon-attachments", json=[attachment("AUDIT_ARCHIVER_DB")])
     expect_config(script, OLD)
     outcome = run_main("heroku_config", {**PARAMS, "values": values, "wait_timeout": 0})
-    assert (outcome.code, outcome.result["failure"]["details"]) == ("config_var_attached", {"names": ["AUDIT_ARCHIVER_DB_URL"]})
+    assert (outcome.code, outcome.result["failure"]["details"]) == (
+        "config_var_attached",
+        {"names": ["AUDIT_ARCHIVER_DB_URL"], "written": []},
+    )
 
 
 def test_dynos_that_do_not_come_up_are_named(run_main: ModuleRunner, script: responses.RequestsMock) -> None:
