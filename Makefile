@@ -1,0 +1,54 @@
+# Everything works on a fresh machine with Python 3.11 or newer, make and git; nothing is installed outside .venv.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+STAMP := $(VENV)/.installed
+# Tools that call each other by name (ansible-lint, ansible-playbook) find those of the virtual environment.
+export PATH := $(BIN):$(PATH)
+unexport PYTHONPATH
+
+.PHONY: help setup lint format unit test demo clean
+
+help: ## Shows this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+
+setup: $(STAMP) ## Creates .venv with everything in it; does nothing if it is up to date
+
+$(STAMP): requirements.txt requirements-dev.txt constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3" if sys.version_info < (3, 11) else 0)'
+	@echo "Installing into $(VENV), which takes a minute or two ..."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --requirement requirements-dev.txt
+	touch $@
+
+lint: setup ## Style, types, documentation, licences
+	ruff check .
+	ruff format --check .
+	mypy
+	yamllint --strict .
+	ansible-lint --offline
+	antsibull-changelog lint
+	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --skip-rstcheck .
+	reuse lint --quiet || reuse lint
+	git ls-files '*.sh' .ci/run | xargs shellcheck
+
+format: setup ## Lets ruff put the Python code in order
+	ruff check --fix .
+	ruff format .
+
+unit: setup ## The unit tests only: seconds
+	pytest --quiet --numprocesses 2 --dist loadfile tests/unit
+
+# A file's tests stay in one process, because they share what is costly to start.
+test: lint ## Everything that must pass
+	pytest --numprocesses 2 --dist loadfile
+
+demo: setup ## Takes a leaver's access away in the sandbox, from its start to the evidence
+	$(BIN)/python -m sandbox.demo
+
+clean: ## Removes what the targets above made, but not the evidence
+	rm -rf $(VENV) .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,82 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shape of the repository: a collection and a runnable checkout at once."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+LINKED = {"README.md", "galaxy.yml", "meta", "playbooks", "plugins", "roles"}
+TOP_LEVEL = {
+    ".ansible-lint", ".ci", ".gitignore", ".yamllint", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "LICENSES", "Makefile",
+    "README.md", "REUSE.toml", "SECURITY.md", "ansible.cfg", "changelogs", "collections", "constraints.txt", "deprovision.yml",
+    "docs", "execution-environment.yml", "extensions", "galaxy.yml", "inventories", "meta", "playbooks", "plugins",
+    "pyproject.toml", "requirements-dev.txt", "requirements.txt", "requirements.yml", "roles", "sandbox", "tests",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tracked() -> list[str]:
+    """Every file of the repository. In a tree without git history, every file that is there."""
+    finished = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if finished.returncode == 0:
+        return finished.stdout.splitlines()
+    return [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file() and ".venv" not in path.parts]
+
+
+def test_the_collection_is_reached_by_exactly_these_links(tracked: list[str]) -> None:
+    """One link per entry: a link to the root would contain itself, and so would one to collections."""
+    folder = Path("collections/ansible_collections/raxx/deprovision")
+    assert {name for name in tracked if name.startswith("collections/")} == {str(folder / name) for name in LINKED}
+    for name in LINKED:
+        assert (ROOT / folder / name).readlink() == Path("../../../..") / name
+
+
+def test_nothing_lies_about_at_the_top(tracked: list[str]) -> None:
+    assert {name.partition("/")[0] for name in tracked} <= TOP_LEVEL
+
+
+def test_the_collections_archive_leaves_the_workshop_out(tracked: list[str]) -> None:
+    ignored = yaml.safe_load((ROOT / "galaxy.yml").read_text())["build_ignore"]
+    assert {"collections", ".venv", ".ci", "evidence"} <= set(ignored)
+
+
+def test_everything_that_is_routed_exists() -> None:
+    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
+    modules = sorted(file.stem for file in (ROOT / "plugins" / "modules").glob("[!_]*.py"))
+    assert {name for members in runtime["action_groups"].values() for name in members} == set(modules)
+    assert list(runtime["plugin_routing"]["modules"]) == modules
+
+
+def test_internal_files_say_so() -> None:
+    for file in (ROOT / "plugins" / "module_utils").glob("*.py"):
+        assert file.name.startswith("_"), file.name
+        assert "# This file is private to the collection: it may change at any time without notice.\n" in file.read_text(), (
+            file.name
+        )
+
+
+def test_versions_are_pinned() -> None:
+    for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt"):
+        for line in (ROOT / name).read_text().splitlines():
+            if line and not line.startswith(("#", "-")):
+                assert re.fullmatch(r"[\w.-]+(\[\w+\])?==[\w.]+", line), f"{name}: {line}"
+
+
+def test_no_file_is_bound_to_a_machine_or_unfinished(tracked: list[str]) -> None:
+    # Written so that this file does not find itself.
+    unwanted = re.compile(
+        r"(?<![\w.~-])/(?:w[o]rk|h[o]me|U[s]ers)/\w|/tmp/p[l]an|^<{7} |^>{7} |\bT[O]DO\b|\bF[I]XME\b", re.MULTILINE
+    )
+    for name in tracked:
+        path = ROOT / name
+        if path.is_symlink() or not path.is_file() or name.startswith("LICENSE"):
+            continue
+        found = unwanted.search(path.read_bytes().decode(errors="replace"))
+        assert not found, f"{name}: {found and found.group()}"
