@@ -37,7 +37,9 @@ options:
     description: Number of the rotation.
     type: int
   facts:
-    description: The facts by name.
+    description:
+      - The facts by name. Each is a dictionary.
+      - A fact without an C(at) gets the time at which it is written, as C(at).
     type: dict
     required: true
   forget_key:
@@ -57,7 +59,7 @@ EXAMPLES = r"""
     email: jordan.smith@raxx.example
     facts:
       lockout:
-        at: "2026-05-19T09:13:00Z"
+        account: true
 
 - name: See which facts of a rotation are missing
   raxx.deprovision.deprovision_ledger:
@@ -66,8 +68,8 @@ EXAMPLES = r"""
     rotation: 12
     facts:
       stored:
-        at: "2026-05-19T09:15:00Z"
-        place: Infisical /raxx/prod/raptor RAPTOR_APP_DB_URL
+        kind: infisical
+        name: RAPTOR_APP_DB_URL
   check_mode: true
 """
 
@@ -92,6 +94,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Fa
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import from_params
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now
 
 SPEC = (
     AWS
@@ -114,7 +117,7 @@ SPEC = (
 
 def run(params: Params, check_mode: bool) -> Result:
     ledger = Ledger(from_params(params), params["ledger_prefix"])
-    wanted: Facts = params["facts"]
+    wanted: Facts = {name: {"at": format_time(now()), **value} for name, value in params["facts"].items()}
     known = _known(ledger, params)
     missing = {name: value for name, value in wanted.items() if name not in known}
     if missing and not check_mode:

@@ -1,0 +1,31 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A parameter store to keep a ledger in, for tests: moto's, in this process."""
+
+from __future__ import annotations
+
+import typing as t
+
+import boto3
+import pytest
+from moto import mock_aws
+
+PREFIX = "/raxx/test/deprovision"
+EMAIL = "jordan.smith@raxx.example"
+OPERATOR = "olivia.osei@raxx.example"
+EVENT = {"ledger_prefix": PREFIX, "emails": [EMAIL], "operator": OPERATOR}
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[t.Any]:
+    """A boto3 client of an empty parameter store, which the modules under test use too."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-access-key")
+    with mock_aws():
+        yield boto3.client("ssm", region_name="us-east-1")
+
+
+def parameters(store: t.Any) -> dict[str, str]:
+    """Everything in the store below the ledger's prefix, decrypted."""
+    pages = store.get_paginator("get_parameters_by_path").paginate(Path=PREFIX, Recursive=True, WithDecryption=True)
+    return {item["Name"].removeprefix(PREFIX): item["Value"] for page in pages for item in page["Parameters"]}

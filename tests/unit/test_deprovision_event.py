@@ -1,0 +1,95 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""deprovision_event (P4, P5, S2): one open event a person, whatever the date; facts are written once."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from .conftest import ModuleRunner
+from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, parameters, store  # noqa: F401  # a fixture
+
+NOTICE = "2026-05-19T09:00:00.000000Z"
+PERSON = {"email": EMAIL, "memberships": [{"group": "audit-reader"}], "sessions": []}
+
+
+def close(run_main: ModuleRunner, event: dict[str, t.Any]) -> None:
+    params = {"ledger_prefix": PREFIX, "event": event["event"], "email": event["email"], "facts": {"closed": {"rotations": {}}}}
+    assert run_main("deprovision_ledger", params).result["changed"] is True
+
+
+def test_the_window_runs_from_the_notice(run_main: ModuleRunner, store: t.Any) -> None:
+    outcome = run_main("deprovision_event", {**EVENT, "notice": NOTICE, "people": [PERSON]})
+    event = outcome.result["events"][0]
+    assert outcome.result["changed"] is True
+    assert event["event"] == f"DEPROV-{event['opened'][:10]}-jordan.smith"
+    assert (event["notice"], event["deadline"]) == (NOTICE, "2026-05-19T13:00:00.000000Z")
+    assert event["facts"]["before"]["memberships"] == [{"group": "audit-reader"}]
+    assert outcome.result["since"] == event["opened"]
+
+
+def test_a_second_run_continues_the_open_event(run_main: ModuleRunner, store: t.Any) -> None:
+    first = run_main("deprovision_event", {**EVENT, "people": [PERSON]}).result["events"][0]
+    kept = parameters(store)
+    second = run_main("deprovision_event", {**EVENT, "emails": [EMAIL.upper()], "operator": "mateo.garcia@raxx.example"})
+    assert second.result["changed"] is False
+    assert second.result["events"][0]["opened"] == first["opened"]
+    assert second.result["events"][0]["operator"] == OPERATOR
+    assert parameters(store) == kept
+
+
+def test_check_mode_writes_no_fact(run_main: ModuleRunner, store: t.Any) -> None:
+    outcome = run_main("deprovision_event", {**EVENT, "people": [PERSON]}, check=True)
+    assert (outcome.result["changed"], outcome.result["events"][0]["opened_now"]) == (True, True)
+    assert outcome.result["events"][0]["present"] == PERSON
+    assert parameters(store) == {}
+
+
+def test_a_closed_event_is_returned_unless_a_new_one_is_asked_for(run_main: ModuleRunner, store: t.Any) -> None:
+    first = run_main("deprovision_event", EVENT).result["events"][0]
+    close(run_main, first)
+    again = run_main("deprovision_event", EVENT)
+    assert (again.result["changed"], again.result["events"][0]["closed"]) == (False, True)
+    new = run_main("deprovision_event", {**EVENT, "new_event": True})
+    assert new.result["events"][0]["event"] == first["event"] + "-2"
+    assert new.result["events"][0]["closed"] is False
+
+
+def test_two_people_with_one_prefix_get_two_events(run_main: ModuleRunner, store: t.Any) -> None:
+    emails = ["jordan.smith@raxx.example", "jordan.smith@contractor.example"]
+    events = run_main("deprovision_event", {**EVENT, "emails": emails}).result["events"]
+    assert events[1]["event"] == events[0]["event"] + "-2"
+
+
+def test_without_a_ledger_the_event_is_made_up(run_main: ModuleRunner) -> None:
+    """An outage of AWS must not delay the lock-out."""
+    outcome = run_main("deprovision_event", {**EVENT, "recorded": False})
+    assert (outcome.result["changed"], outcome.result["events"][0]["email"]) == (False, EMAIL)
+
+
+def test_a_long_listing_is_kept_whole(run_main: ModuleRunner, store: t.Any) -> None:
+    """A parameter holds 4096 bytes; SSM refuses two opening braces in a row."""
+    sessions = [{"id": number, "user_agent": "Mozilla {{ é " + "x" * 150} for number in range(60)]
+    run_main("deprovision_event", {**EVENT, "people": [{**PERSON, "sessions": sessions}]})
+    facts = run_main("deprovision_event", EVENT).result["events"][0]["facts"]
+    assert facts["before"]["sessions"] == sessions
+    assert max(len(value) for value in parameters(store).values()) <= 4096
+    assert not any("{{" in value for value in parameters(store).values())
+
+
+@pytest.mark.parametrize(
+    "email",
+    ["", "jordan", "jordan@", "@raxx.example", "jordan@raxx", "jor dan@raxx.example", "o'hara@raxx.example", 'a"b@raxx.example',
+     "100%@raxx.example", "a@b@raxx.example", "jordan@raxx.example\n", "-x@raxx.example", "x" * 10_000 + "@raxx.example",
+     "jordan@raxx.example; DROP TABLE admins", "{{ 1 + 1 }}@raxx.example", "jördan@raxx.example"],
+)  # fmt: skip
+def test_what_is_not_an_address_is_refused(run_main: ModuleRunner, store: t.Any, email: str) -> None:
+    assert run_main("deprovision_event", {**EVENT, "emails": [email]}).code == "invalid_input"
+    assert parameters(store) == {}
+
+
+@pytest.mark.parametrize("notice", ["yesterday", "2026-05-19", "2026-05-19T09:00:00", "2026-13-19T09:00:00Z"])
+def test_a_notice_without_a_clear_time_is_refused(run_main: ModuleRunner, store: t.Any, notice: str) -> None:
+    assert run_main("deprovision_event", {**EVENT, "notice": notice}).code == "invalid_input"

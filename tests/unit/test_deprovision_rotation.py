@@ -1,0 +1,57 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""deprovision_rotation (R1, I5): the intent is durable before the rotation, and one rotation covers every event before it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._fingerprint import fingerprint
+
+from .conftest import ModuleRunner
+from .ledger_world import OPERATOR, PREFIX, parameters, store  # noqa: F401  # a fixture
+
+URL = "postgres://raptor_app:p0f3d1c2b3a4@db.raxx.example:5432/raptor"
+ASKED = {"ledger_prefix": PREFIX, "credential": "raptor_app", "since": "2026-05-19T09:00:00Z"}
+CLAIM = {**ASKED, "url": URL, "event": "DEPROV-2026-05-19-jordan.smith", "operator": OPERATOR}
+
+
+def test_the_intent_names_what_is_replaced_without_telling_it(run_main: ModuleRunner, store: t.Any) -> None:
+    outcome = run_main("deprovision_rotation", CLAIM)
+    assert (outcome.result["changed"], outcome.result["number"]) == (True, 1)
+    intent = outcome.result["facts"]["intent"]
+    assert intent["fingerprint"] == fingerprint(URL, outcome.result["key"])
+    assert not any("p0f3d1c2b3a4" in value for value in parameters(store).values())
+    assert store.get_parameter(Name=f"{PREFIX}/credentials/raptor_app/0001/key")["Parameter"]["Type"] == "SecureString"
+
+
+def test_a_recent_rotation_is_returned_and_not_begun_again(run_main: ModuleRunner, store: t.Any) -> None:
+    first = run_main("deprovision_rotation", CLAIM).result
+    kept = parameters(store)
+    second = run_main("deprovision_rotation", {**CLAIM, "url": "postgres://raptor_app:another@db.raxx.example:5432/raptor"})
+    assert (second.result["changed"], second.result["number"], second.result["key"]) == (False, 1, first["key"])
+    assert parameters(store) == kept
+
+
+def test_an_older_rotation_does_not_cover_a_later_event(run_main: ModuleRunner, store: t.Any) -> None:
+    begun = run_main("deprovision_rotation", CLAIM).result["facts"]["intent"]["at"]
+    later = begun.replace("2026-", "2027-")
+    assert run_main("deprovision_rotation", {**ASKED, "since": later}).result["number"] is None
+    assert run_main("deprovision_rotation", {**CLAIM, "since": later}).result["number"] == 2
+
+
+def test_the_hint_may_be_lost(run_main: ModuleRunner, store: t.Any) -> None:
+    """A run that dies between the intent and the hint leaves the hint behind."""
+    run_main("deprovision_rotation", CLAIM)
+    store.delete_parameter(Name=f"{PREFIX}/credentials/raptor_app/latest")
+    assert run_main("deprovision_rotation", CLAIM).result["number"] == 1
+
+
+def test_check_mode_claims_nothing(run_main: ModuleRunner, store: t.Any) -> None:
+    outcome = run_main("deprovision_rotation", CLAIM, check=True)
+    assert (outcome.result["changed"], outcome.result["number"], outcome.result["key"]) == (True, None, None)
+    assert parameters(store) == {}
+
+
+def test_a_time_without_a_zone_is_refused(run_main: ModuleRunner, store: t.Any) -> None:
+    assert run_main("deprovision_rotation", {**CLAIM, "since": "2026-05-19T09:00:00"}).code == "invalid_input"
