@@ -1,0 +1,139 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the facts amount to (C1 to C6, grades, I9): pure functions, tested by table."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import datetime
+
+import pytest
+from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event
+from ansible_collections.raxx.deprovision.plugins.module_utils._progress import Credential, Progress, checklist, evaluate
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
+
+NOTICE = parse("2026-05-19T09:00:00Z")
+EVENT = Event("DEPROV-2026-05-19-jordan", "jordan@raxx.example", "olivia@raxx.example", NOTICE, parse("2026-05-19T09:10:00Z"))
+AT = "2026-05-19T09:15:00.000000Z"
+ROTATED: dict[str, t.Any] = {
+    "intent": {"at": AT},
+    "settled": {"at": AT},
+    "stored": {"at": AT},
+    "live": {"at": AT},
+    "distributed": {"at": AT},
+    "dead": {"at": AT, "old_dead": True, "sessions_left": 0},
+    "checked": {"at": AT},
+    "verified": {"at": AT, "from": AT, "to": AT, "lines": 12},
+}
+FACTS: dict[str, t.Any] = {
+    "before": {"memberships": [{"group": "support"}], "sessions": [{"id": 1}, {"id": 2}]},
+    "lockout": {"at": AT, "account": True},
+    "recheck": {"at": AT, "ended": 0},
+    "audit_row": {"completed_at": AT, "run_type": "deprovisioning", "ticket": "812", "operator": "olivia@raxx.example"},
+    "closed": {"at": "2026-05-19T09:20:00.000000Z", "rotations": {"raptor_app": 1}},
+}
+
+
+def raptor(facts: dict[str, t.Any] | None = ROTATED, **more: t.Any) -> Credential:
+    return Credential("raptor_app", 2, facts, checks=("smoke",), consumers=("raptor",), **more)
+
+
+def archiver(**more: t.Any) -> Credential:
+    return Credential("audit_archiver", 3, ROTATED, checks=("one_off",), consumers=("raptor",), **more)
+
+
+def without(facts: dict[str, t.Any], *names: str) -> dict[str, t.Any]:
+    return {name: value for name, value in facts.items() if name not in names}
+
+
+def judge(facts: dict[str, t.Any] = FACTS, *credentials: Credential) -> Progress:
+    return evaluate(EVENT, facts, credentials or (raptor(), archiver()))
+
+
+def test_everything_observed_is_complete() -> None:
+    progress = judge()
+    assert progress.complete
+    assert {checkpoint.grade for checkpoint in progress.checkpoints.values()} == {"observed"}
+    assert progress.window() == {
+        "notice": "2026-05-19T09:00:00.000000Z",
+        "opened": "2026-05-19T09:10:00.000000Z",
+        "lockout": AT,
+        "ended": "2026-05-19T09:20:00.000000Z",
+        "deadline": "2026-05-19T13:00:00.000000Z",
+    }
+
+
+@pytest.mark.parametrize(("missing", "checkpoint"), [("lockout", "C1"), ("recheck", "C5"), ("audit_row", "C6")])
+def test_a_missing_fact_is_a_missing_checkpoint(missing: str, checkpoint: str) -> None:
+    progress = judge(without(FACTS, missing))
+    assert (progress.checkpoints[checkpoint].grade, progress.complete) == ("missing", False)
+    assert progress.missing[0].startswith(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("missing", "checkpoint", "words"),
+    [
+        ("settled", "C2", "rotate"),
+        ("stored", "C2", "store"),
+        ("live", "C2", "prove the new one"),
+        ("distributed", "C2", "distribute"),
+        ("checked", "C2", "smoke"),
+        ("dead", "C2", "prove the old one dead"),
+        ("verified", "C4", "no clean log window with raptor_app"),
+    ],
+)
+def test_a_rotation_is_done_when_every_part_of_it_is(missing: str, checkpoint: str, words: str) -> None:
+    progress = judge(FACTS, raptor(without(ROTATED, missing)), archiver())
+    assert progress.checkpoints[checkpoint].grade == "missing"
+    assert words in progress.checkpoints[checkpoint].detail
+    assert not progress.ready_for_audit_row
+
+
+def test_an_old_password_that_was_not_tried_is_inconclusive_and_blocks() -> None:
+    facts = {**ROTATED, "dead": {"at": AT, "old_dead": None, "sessions_left": 0}}
+    progress = judge(FACTS, raptor(facts), archiver())
+    assert (progress.checkpoints["C2"].grade, progress.complete) == ("inconclusive", False)
+    assert progress.credentials["raptor_app"]["old_dead"] is False
+
+
+def test_no_direct_access_is_attested_by_name() -> None:
+    progress = judge(FACTS, raptor(), archiver(waived_by="olivia@raxx.example"))
+    assert progress.checkpoints["C3"].grade == "attested"
+    assert "olivia@raxx.example" in progress.checkpoints["C3"].detail
+    assert set(progress.credentials["audit_archiver"].values()) == {None}
+    assert progress.complete
+
+
+def test_no_console_account_is_attested_too() -> None:
+    facts = {**FACTS, "lockout": {"at": AT, "account": False, "by": "olivia@raxx.example"}}
+    assert judge(facts).checkpoints["C1"].grade == "attested"
+
+
+def test_the_row_needs_c5_and_the_ticket_needs_the_row() -> None:
+    """I9."""
+    assert not judge(without(FACTS, "recheck", "audit_row", "closed")).ready_for_audit_row
+    ready = judge(without(FACTS, "audit_row", "closed"))
+    assert (ready.ready_for_audit_row, ready.ready_to_close) == (True, False)
+    assert judge(without(FACTS, "closed")).ready_to_close
+
+
+def test_without_any_credential_nothing_is_claimed() -> None:
+    progress = evaluate(EVENT, FACTS, [])
+    assert [progress.checkpoints[name].grade for name in ("C2", "C3", "C4")] == ["missing"] * 3
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        ("2026-05-19T09:30:00Z", "0:30:00 since the notice, 3:30:00 left"),
+        ("2026-05-19T13:00:01Z", "4:00:01 since the notice, OVERDUE by 0:00:01"),
+    ],
+)
+def test_the_checklist_counts_from_the_notice(now: str, words: str) -> None:
+    lines = checklist(judge(without(FACTS, "closed", "recheck")), parse(now))
+    assert words in lines[0]
+    assert [line[:3] for line in lines[1:]] == ["[x]", "[x]", "[x]", "[x]", "[ ]", "[x]", "[ ]"]
+
+
+def test_a_closed_event_shows_the_time_it_took() -> None:
+    assert "0:20:00 from notice to close" in checklist(judge(), datetime.max.replace(tzinfo=NOTICE.tzinfo))[0]

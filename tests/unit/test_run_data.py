@@ -1,0 +1,101 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What plays tell each other: who looks after which app, which values go where."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.raxx.deprovision.plugins.module_utils import _run_data
+
+GROUPS = {"credentials": ["raptor_app", "audit_archiver"], "apps": ["raptor", "other"], "all": []}
+
+
+def credential(name: str, rotate: str, *consumers: tuple[str, str], **facts: t.Any) -> dict[str, t.Any]:
+    return {
+        "credential_step": 2,
+        "credential_rotate": rotate,
+        "credential_engine": "raxx.deprovision.engine_heroku",
+        "credential_name": name,
+        "credential_store": {"kind": "ssm", "name": f"/raxx/{name}"},
+        "credential_checks": ["smoke"],
+        "credential_consumers": [{"app": app, "config_var": var} for app, var in consumers],
+        **facts,
+    }
+
+
+def rotated(name: str, **facts: t.Any) -> dict[str, t.Any]:
+    return {"url": f"postgres://{name}", "number": 3, "facts": facts}
+
+
+HOSTS: dict[str, t.Any] = {
+    "raptor_app": credential("raptor_app", "always", ("raptor", "APP_URL"), step23_rotate_credential=rotated("raptor_app")),
+    "audit_archiver": credential(
+        "audit_archiver",
+        "direct_access",
+        ("raptor", "ARCHIVE_URL"),
+        ("other", "URL"),
+        step23_rotate_credential=rotated("audit_archiver", dead={}),
+    ),
+}
+RELEASED = {"results": [{"item": "raptor", "release": 12, "restarted_at": "2026-05-19T10:00:00Z"}]}
+
+
+@pytest.mark.parametrize(
+    ("playing", "host", "apps"),
+    [
+        (["raptor_app", "audit_archiver", "raptor", "other"], "raptor", ["raptor"]),
+        (["raptor_app", "audit_archiver", "raptor", "other"], "raptor_app", []),
+        (["raptor_app"], "raptor_app", ["raptor"]),
+        (["raptor_app", "audit_archiver"], "raptor_app", ["raptor", "other"]),
+        (["raptor_app", "audit_archiver"], "audit_archiver", []),
+        (["audit_archiver", "raptor"], "audit_archiver", ["other"]),
+    ],
+)
+def test_a_limit_never_leaves_an_app_without_its_credential(playing: list[str], host: str, apps: list[str]) -> None:
+    assert _run_data.apps_in_charge(GROUPS, HOSTS, playing, host) == apps
+
+
+def test_one_app_gets_all_its_values_at_once() -> None:
+    values = _run_data.config_values(HOSTS, GROUPS["credentials"], "raptor")
+    assert values == {"APP_URL": "postgres://raptor_app", "ARCHIVE_URL": "postgres://audit_archiver"}
+
+
+def test_a_credential_that_was_not_rotated_is_not_handed_out() -> None:
+    hosts = {**HOSTS, "raptor_app": credential("raptor_app", "always", ("raptor", "APP_URL"))}
+    assert _run_data.config_values(hosts, GROUPS["credentials"], "raptor") == {"ARCHIVE_URL": "postgres://audit_archiver"}
+
+
+def test_what_was_verified_is_not_verified_again_and_a_known_proof_refuses_no_login() -> None:
+    due = _run_data.verifications(RELEASED, HOSTS, GROUPS["credentials"])
+    assert due == [
+        {
+            "app": "raptor",
+            "credentials": ["raptor_app", "audit_archiver"],
+            "since": "2026-05-19T10:00:00Z",
+            "refusals": {"raptor_app": 2},
+        }
+    ]
+    done = {name: {**host, "step23_rotate_credential": rotated(name, verified={})} for name, host in HOSTS.items()}
+    assert _run_data.verifications(RELEASED, done, GROUPS["credentials"]) == []
+
+
+@pytest.mark.parametrize(
+    ("direct_access", "waived"), [(True, False), ("true", False), (False, True), ("false", True), ("no", True)]
+)
+def test_direct_access_may_come_from_the_command_line_as_text(direct_access: t.Any, waived: bool) -> None:
+    listed = _run_data.credential_list(HOSTS, GROUPS["credentials"], direct_access)
+    assert [entry["waived"] for entry in listed] == [False, waived]
+    assert not any("postgres://" in str(entry) for entry in listed)
+
+
+def test_an_engine_gets_no_intent_where_nothing_was_claimed() -> None:
+    assert _run_data.rotation_intent({"number": None, "facts": {}, "key": None}) == {}
+    claim = {"facts": {"intent": {"at": "2026-05-19T10:00:00Z", "fingerprint": "0f", "event": "x"}}, "key": "k"}
+    assert _run_data.rotation_intent(claim) == {"at": "2026-05-19T10:00:00Z", "fingerprint": "0f", "fingerprint_key": "k"}
+
+
+def test_a_proof_is_kept_without_its_noise() -> None:
+    assert _run_data.proof_fact({"old_dead": True, "failed": False, "invocation": {}})["old_dead"] is True
+    assert "invocation" not in _run_data.proof_fact({"invocation": {}})
