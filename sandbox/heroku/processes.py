@@ -112,5 +112,6 @@ def listens(port: int) -> bool:
 
 def procfile() -> dict[str, str]:
     """The command of each process type, as the app's checkout says."""
-    lines = (CHECKOUT / "Procfile").read_text(encoding="utf-8").splitlines()
+    text = (CHECKOUT / "Procfile").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
     return {kind.strip(): command.strip() for kind, _, command in (line.partition(":") for line in lines) if command}

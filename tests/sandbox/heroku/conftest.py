@@ -1,5 +1,5 @@
-# SPDX-FileCopyrightText: 2026 Raxx
-# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A Heroku stand-in over a real PostgreSQL, with a seed that each test may change."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-# SPDX-FileCopyrightText: 2026 Raxx
-# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Dynos are processes: they start, stop, crash, and serve through the router."""
 
 from __future__ import annotations

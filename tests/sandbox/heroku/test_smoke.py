@@ -1,5 +1,5 @@
-# SPDX-FileCopyrightText: 2026 Raxx
-# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The smoke suite of Raptor tells a working app from a broken one, and says why."""
 
 from __future__ import annotations
@@ -44,7 +44,6 @@ def test_missing_right_to_write(running: Stand) -> None:
 def test_wrong_password(running: Stand) -> None:
     running.wait_up()
     running.rotate("raptor_app", {"forced": True})
-
     done = smoke(running.heroku.web_url(APP), "--env=sandbox")
     while done.returncode == 0:
         done = smoke(running.heroku.web_url(APP), "--env=sandbox")

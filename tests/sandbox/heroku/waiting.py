@@ -1,5 +1,5 @@
-# SPDX-FileCopyrightText: 2026 Raxx
-# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Waiting for what happens by itself."""
 
 from __future__ import annotations
