@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
 unexport PYTHONPATH
 
-.PHONY: help setup lint format unit test demo clean
+.PHONY: help setup lint docs format unit test demo clean
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -32,8 +32,12 @@ lint: setup ## Style, types, documentation, licences
 	ansible-lint --offline
 	antsibull-changelog lint
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --skip-rstcheck .
+	python docs/render_modules.py --check
 	reuse lint --quiet || reuse lint
 	git ls-files '*.sh' .ci/run | xargs shellcheck
+
+docs: setup ## Writes the tables of docs/modules.md
+	python docs/render_modules.py
 
 format: setup ## Lets ruff put the Python code in order
 	ruff check --fix .
