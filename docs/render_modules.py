@@ -1,6 +1,6 @@
 # Copyright (c) 2026 Raxx
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes the tables of docs/modules.md from the modules and the failure codes. With C(--check) it only says whether they are right."""
+"""Writes the tables of docs/modules.md from modules and failure codes. With C(--check) it only says whether they are right."""
 
 from __future__ import annotations
 
