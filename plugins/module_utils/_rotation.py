@@ -9,6 +9,7 @@ the credential's own user active again with its new password. A URL that is read
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import typing as t
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._waiting import W
 
 MOST_REQUESTS = 2  # invariant I5
 POLLS_WHEN_UNKNOWN = 5  # looks at the credential before a request without an answer counts as not carried out
+LOOKS_AFTER_REFUSAL = 3  # for what was refused to show its reason
 POLLS_BEFORE_FORCING = 10  # looks at a rotation that somebody else began before it counts as stuck
 
 # Unknown words of state are possible: they are neither at work nor settled.
@@ -251,10 +253,12 @@ class Rotation:
         return self._history.after_request(store, Request.ACCEPTED)
 
     def _is_rotating(self) -> bool:
-        try:
-            return self._client.credential(self._addon, self._name).state == "rotating"
-        except DeprovisionError:
-            return False
+        for _look in range(LOOKS_AFTER_REFUSAL):
+            with contextlib.suppress(DeprovisionError):
+                if self._client.credential(self._addon, self._name).state == "rotating":
+                    return True
+            self._wait.pause()
+        return False
 
     def _drain(self, store: CredentialStore) -> None:
         users = [user.name for user in store.users if user.state == "revoking" and user.connections != 0]

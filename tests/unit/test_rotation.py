@@ -4,17 +4,25 @@
 
 from __future__ import annotations
 
+import typing as t
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils import _waiting
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
 from ansible_collections.raxx.deprovision.plugins.module_utils._fingerprint import fingerprint
-from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import Addon, CredentialStore, CredentialUser
+from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import (
+    Addon,
+    CredentialStore,
+    CredentialUser,
+    HerokuClient,
+)
 from ansible_collections.raxx.deprovision.plugins.module_utils._rotation import (
     Goal,
     History,
     Intent,
     Request,
+    Rotation,
     Step,
     check_plan,
     is_settled,
@@ -187,3 +195,97 @@ def test_plans_without_such_rotations_are_refused(plan: str, name: str, refused:
     with pytest.raises(DeprovisionError) as caught:
         check_plan(addon, name)
     assert caught.value.code == "unsupported_plan"
+
+
+class Killed(Exception):  # noqa: N818  # what it stands for
+    """The run ends here, without any clearing up."""
+
+
+class SimulatedHeroku:
+    """A credential that passes through the phases of its rotation, one each time it is looked at.
+
+    C(faults) says for each request in turn whether it is carried out and whether its answer arrives; C(behind) looks after a
+    request still show what was before it; the run is killed at call number C(killed_at).
+    """
+
+    def __init__(self, faults: list[str], behind: int, killed_at: int | None) -> None:
+        self.number = self.phase = 0
+        self.faults = list(faults)
+        self.behind_by = behind
+        self.behind = 0
+        self.calls_left = killed_at
+        self.rotations = 0
+
+    def credential(self, _addon: Addon, _name: str) -> CredentialStore:
+        self.call()
+        if self.behind:
+            self.behind -= 1
+            return self.shown(0)
+        shown = self.shown(self.phase)
+        if self.phase:
+            self.phase += 1
+            if self.phase == 6:
+                self.number, self.phase = self.number + 1, 0
+        return shown
+
+    def rotate(self, _addon: Addon, _name: str, *, forced: bool = False) -> None:
+        fault = self.faults.pop(0) if self.faults else "none"
+        if fault != "not executed":
+            if self.phase:
+                raise ApiError("conflict", "Heroku Data refused it with status 422.", status=422)
+            self.rotations += 1
+            self.behind, self.phase = self.behind_by, 1
+        self.call()  # killed here: it was carried out
+        if fault != "none":
+            raise UnreachableError("unreachable", "Heroku Data gave no usable answer.", outcome_unknown=True)
+
+    def call(self) -> None:
+        if self.calls_left is not None:
+            self.calls_left -= 1
+            if self.calls_left < 0:
+                raise Killed
+
+    def shown(self, phase: int) -> CredentialStore:
+        old, passing, new = f"pw{self.number}", f"passing{self.number}", f"pw{self.number + 1}"
+        return (
+            store("active", ("raptor_app", old, "active")),
+            store("rotating", ("raptor_app", old, "active")),
+            store("rotating", ("raptor_app", old, "active"), ("raptor_app-rotating", passing, "enabling")),
+            store("rotating", ("raptor_app", old, "revoking"), ("raptor_app-rotating", passing, "active")),
+            store("rotating", ("raptor_app", new, "active"), ("raptor_app-rotating", passing, "revoking")),
+            store("rotation_completed", ("raptor_app", new, "active")),
+        )[phase]
+
+    @property
+    def final_url(self) -> str:
+        return present_url(self.shown(5 if self.phase else 0)) or ""
+
+
+@pytest.mark.parametrize("killed_at", [None, *range(12)])
+@pytest.mark.parametrize("behind", [0, 2])
+@pytest.mark.parametrize("faults", [[], ["executed"], ["not executed"], ["not executed", "executed"]])
+def test_whatever_happens_the_final_url_comes_out(
+    monkeypatch: pytest.MonkeyPatch, faults: list[str], behind: int, killed_at: int | None
+) -> None:
+    """I4, I5, I12: lost answers, reads that are behind, and a kill at any call; the same announced rotation is gone on with."""
+    monkeypatch.setattr(_waiting, "sleep", lambda _seconds: None)
+    heroku = SimulatedHeroku(faults, behind, killed_at)
+    addon = Addon("a-1", "postgresql-round-1", "heroku-postgresql:standard-0", "raxx-api-prod")
+    goal = Goal(since=OPENED, intent=intent(LATER, heroku.final_url))
+    old_url = heroku.final_url
+
+    def run() -> str | None:
+        client = t.cast("HerokuClient", heroku)
+        rotation = Rotation(client, addon, "raptor_app", goal, end_sessions=len, timeout=60, poll_interval=1)
+        return present_url(rotation.run(client.credential(addon, "raptor_app")).store)
+
+    try:
+        url = run()
+    except Killed:
+        heroku.calls_left = None
+        url = run()
+    heroku.calls_left = None
+    assert url == heroku.final_url != old_url
+    assert heroku.rotations == 1
+    assert run() == url
+    assert heroku.rotations == 1
