@@ -43,6 +43,7 @@ class Outcome:
     failures: tuple[Record, ...]
     lines: tuple[str, ...]
     now: datetime
+    check_mode: bool = False
 
     @property
     def result(self) -> str:
@@ -54,6 +55,8 @@ class Outcome:
     @property
     def verdict(self) -> str:
         """The one line at the end."""
+        if self.check_mode:
+            return f"PLAN: {self.event.id}; nothing was changed"
         if self.progress.complete:
             return f"COMPLETE: {self.event.id}"
         said = [f"{failure['step']} ({failure['host']}): {failure['message']}" for failure in self.failures]
@@ -158,6 +161,7 @@ def collect(
                 tuple(failures),
                 tuple(plan_lines(record, facts, credentials, rotations) if check_mode else checklist(progress, now)),
                 now,
+                check_mode,
             )
         )
     return outcomes

@@ -1,0 +1,51 @@
+# Copyright (c) 2026 Raxx
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: verdict
+type: aggregate
+short_description: End a deprovisioning run with one line that says complete or what is missing
+version_added: 0.1.0
+author:
+  - Raxx platform team (@raxx)
+description:
+  - Prints the verdict of M(raxx.deprovision.deprovision_result) after the recap, as the very last line, where an operator looks.
+requirements:
+  - enabled in the configuration, C(callbacks_enabled = raxx.deprovision.verdict)
+"""
+
+import typing as t
+
+from ansible.plugins.callback import CallbackBase
+
+RESULT = "raxx.deprovision.deprovision_result"
+PREREQUISITES = "raxx.deprovision.deprovision_prerequisites"
+
+
+class CallbackModule(CallbackBase):
+    """Remembers the last verdict of the run."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "raxx.deprovision.verdict"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._verdict: str | None = None
+
+    def v2_runner_on_ok(self, result: t.Any) -> None:
+        if result.task.resolved_action == RESULT:
+            self._verdict = result.result.get("verdict")
+
+    def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
+        if result.task.resolved_action == PREREQUISITES:
+            self._verdict = f"REFUSED: {result.result.get('msg')}"
+
+    def v2_playbook_on_stats(self, stats: t.Any) -> None:
+        if self._verdict:
+            complete = self._verdict.startswith(("COMPLETE", "PLAN"))
+            self._display.display(self._verdict, color="green" if complete else "red")
