@@ -1,0 +1,169 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: BSD-2-Clause
+# This file is private to the collection: it may change at any time without notice.
+"""The append-only table of archival runs, and exactly one row in it for each person of an event."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._console import plain
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._postgres import FORBIDDEN, transaction
+
+try:
+    import psycopg2
+except ImportError:  # reported by _module.execute, which knows which library the module needs
+    psycopg2 = None  # type: ignore[assignment]
+
+if t.TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812  # the driver's class has a lower-case name
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+SYSTEM = "audit database"
+TABLE = "audit_archival_runs"
+COLUMNS = ("run_type", "operator_email", "freescout_ticket_id", "notes", "completed_at")
+# What a table says that does not know a run type: a check constraint, an enumeration, a table of run types.
+UNKNOWN_RUN_TYPE = {"23514", "22P02", "23503"}
+# Classes of SQLSTATEs that mean that the table is not as the procedure knows it.
+SCHEMA_CLASSES = {"22", "23", "42"}
+
+# Two runs for one event must not both find nothing and both insert.
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 0))"
+LIST_COLUMNS = (
+    "SELECT attname::text, attnotnull AND NOT atthasdef AND attidentity = '' FROM pg_attribute"
+    " WHERE attrelid = to_regclass('audit_archival_runs') AND attnum > 0 AND NOT attisdropped"
+)
+# The marker is a line of the notes of its own, so one person's marker is never a part of another's.
+FIND = (
+    f"SELECT run_type::text, operator_email, freescout_ticket_id::text, notes, completed_at FROM {TABLE}"  # noqa: S608  # no data
+    " WHERE freescout_ticket_id::text = %(ticket)s AND run_type::text = ANY(%(run_types)s)"
+    " AND strpos(E'\\n' || replace(notes, E'\\r', '') || E'\\n', E'\\n' || %(marker)s || E'\\n') > 0"
+    " ORDER BY completed_at LIMIT 1"
+)
+INSERT = (
+    f"INSERT INTO {TABLE} (run_type, operator_email, freescout_ticket_id, notes, completed_at)"  # noqa: S608  # no data
+    " VALUES (%(run_type)s, %(operator_email)s, %(ticket)s, %(notes)s, now())"
+    " RETURNING run_type::text, operator_email, freescout_ticket_id::text, notes, completed_at"
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One archival run, as the table holds it."""
+
+    run_type: str
+    operator_email: str
+    freescout_ticket_id: str | None
+    notes: str | None
+    completed_at: datetime | None
+
+    def facts(self) -> dict[str, t.Any]:
+        return {name: plain(getattr(self, name)) for name in COLUMNS}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The row that is to exist. C(fallback) is the run type for a table that does not know C(run_type) yet."""
+
+    event: str
+    email: str
+    operator_email: str
+    ticket_id: str
+    notes: str
+    run_type: str
+    fallback: str
+
+    @property
+    def marker(self) -> str:
+        """What tells this row from others of the same ticket."""
+        return f"event={self.event} person={self.email.strip().lower()}"
+
+    def notes_for(self, run_type: str) -> str:
+        lines = self.notes.replace("\r", "").rstrip().split("\n")
+        if run_type != self.run_type:
+            lines.append(
+                f"Schema update pending: the table does not know the run type {self.run_type} yet, so {run_type} stands for it."
+            )
+        if self.marker not in lines:
+            lines.append(self.marker)
+        return "\n".join(lines)
+
+
+def find(connection: Connection, wanted: Wanted) -> Row | None:
+    """The row, read in a transaction of its own."""
+    with transaction(connection, system=SYSTEM) as cursor:
+        _check_columns(cursor)
+        return _find(cursor, wanted)
+
+
+def record(connection: Connection, wanted: Wanted) -> tuple[Row, bool]:
+    """Makes sure that the row exists, and says whether it was inserted. It is one transaction under a lock."""
+    with transaction(connection, system=SYSTEM) as cursor:
+        cursor.execute(LOCK, {"key": f"{TABLE} {wanted.ticket_id} {wanted.marker}"})
+        _check_columns(cursor)
+        found = _find(cursor, wanted)
+        if found:
+            return found, False
+        row = _insert(cursor, wanted, wanted.run_type)
+        if isinstance(row, str):
+            row = _insert(cursor, wanted, wanted.fallback)
+        if isinstance(row, str):
+            raise _schema(f"{TABLE} takes neither the run type {wanted.run_type} nor {wanted.fallback}: {row}")
+    return row, True
+
+
+def _check_columns(cursor: Cursor) -> None:
+    cursor.execute(LIST_COLUMNS)
+    columns = dict(cursor.fetchall())
+    if not columns:
+        raise _schema(f"there is no table {TABLE}")
+    missing = [name for name in COLUMNS if name not in columns]
+    if missing:
+        raise _schema(f"{TABLE} has no column {', '.join(missing)}")
+    unfilled = sorted(name for name, needs_value in columns.items() if needs_value and name not in COLUMNS)
+    if unfilled:
+        raise _schema(f"{TABLE} wants a value for the column {', '.join(unfilled)}, which the procedure does not know")
+
+
+def _find(cursor: Cursor, wanted: Wanted) -> Row | None:
+    run_types = [wanted.run_type, wanted.fallback]
+    cursor.execute(FIND, {"ticket": wanted.ticket_id, "run_types": run_types, "marker": wanted.marker})
+    row = cursor.fetchone()
+    return Row(*row) if row else None
+
+
+def _insert(cursor: Cursor, wanted: Wanted, run_type: str) -> Row | str:
+    """The new row; or, as text, what the table says that may mean that it does not know C(run_type): then one can go on."""
+    values = {
+        "run_type": run_type,
+        "operator_email": wanted.operator_email,
+        "ticket": wanted.ticket_id,
+        "notes": wanted.notes_for(run_type),
+    }
+    cursor.execute("SAVEPOINT before_insert")
+    try:
+        cursor.execute(INSERT, values)
+        row = cursor.fetchone()
+    except psycopg2.Error as error:
+        sqlstate = error.pgcode or ""
+        if sqlstate == FORBIDDEN or sqlstate[:2] not in SCHEMA_CLASSES:
+            raise
+        # Names of columns and constraints are no data.
+        where = error.diag.column_name or error.diag.constraint_name
+        refusal = f"SQLSTATE {sqlstate}" + (f", {where}" if where else "")
+        if sqlstate not in UNKNOWN_RUN_TYPE:
+            raise _schema(f"{TABLE} refused the row: {refusal}") from None
+        cursor.execute("ROLLBACK TO SAVEPOINT before_insert")
+        return refusal
+    if row is None:
+        raise _schema(f"{TABLE} accepted the row but did not keep it (a trigger or a rule)")
+    return Row(*row)
+
+
+def _schema(what: str) -> DeprovisionError:
+    return DeprovisionError(
+        "audit_schema", f"The audit row could not be written: {what}.", system=SYSTEM, details={"table": TABLE}
+    )

@@ -1,0 +1,184 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Raxx
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: audit_archival_run
+short_description: Record a deprovisioning in the audit table
+version_added: 0.1.0
+description:
+  - Makes sure that the append-only table C(audit_archival_runs) holds exactly one row for a person of an event.
+  - Searching and inserting are one transaction under an advisory lock, so two runs at the same time give one row. The row is read
+    again in a new transaction. Nothing is ever updated or deleted.
+  - A line C(event=... person=...) is added to the notes; with the ticket and the run type it tells the row from others.
+  - If the table does not know O(run_type) yet, the row gets O(fallback_run_type), and its notes say that the schema update is
+    pending.
+author:
+  - Raxx platform team (@raxx)
+extends_documentation_fragment:
+  - raxx.deprovision.attributes
+  - raxx.deprovision.attributes.state
+  - raxx.deprovision.database
+  - raxx.deprovision.heroku
+options:
+  event:
+    description: Name of the event.
+    type: str
+    required: true
+  email:
+    description: Email address of the person. Capitals and small letters are the same.
+    type: str
+    required: true
+  operator_email:
+    description: Email address of the operator.
+    type: str
+    required: true
+  ticket_id:
+    description: Id of the ticket.
+    type: str
+    required: true
+  notes:
+    description: What was done, and the window from start to end in UTC. If the row exists already, its notes stay as they are.
+    type: str
+    required: true
+  run_type:
+    description: The run type of the row.
+    type: str
+    default: deprovisioning
+  fallback_run_type:
+    description: The run type for a table that does not know O(run_type) yet.
+    type: str
+    default: manual_deprovisioning
+"""
+
+EXAMPLES = r"""
+- name: Record the deprovisioning of a leaver
+  raxx.deprovision.audit_archival_run:
+    heroku_app: raxx-api-prod
+    event: DEPROV-2026-05-19-jsmith
+    email: jsmith@raxx.app
+    operator_email: operator@raxx.app
+    ticket_id: "4711"
+    notes: |
+      jsmith@raxx.app: steps 1a, 1b, 2, 3, 4, 5 completed.
+      Window 2026-05-19T10:00:00Z to 2026-05-19T10:31:12Z.
+
+- name: See whether the row exists and the table would take it
+  raxx.deprovision.audit_archival_run:
+    heroku_app: raxx-api-prod
+    event: DEPROV-2026-05-19-jsmith
+    email: jsmith@raxx.app
+    operator_email: operator@raxx.app
+    ticket_id: "4711"
+    notes: To be written.
+  check_mode: true
+"""
+
+RETURN = r"""
+run_type:
+  description: Run type of the row. In check mode, if there is no row yet, the one that would be tried first.
+  returned: success
+  type: str
+  sample: deprovisioning
+fallback_used:
+  description: Whether the row has O(fallback_run_type) because the table does not know O(run_type) yet.
+  returned: success
+  type: bool
+  sample: false
+row:
+  description: The row as the table holds it. V(null) in check mode if it would be inserted.
+  returned: success
+  type: dict
+  contains:
+    run_type:
+      description: The run type.
+      type: str
+      sample: deprovisioning
+    operator_email:
+      description: Email address of the operator.
+      type: str
+      sample: operator@raxx.app
+    freescout_ticket_id:
+      description: Id of the ticket.
+      type: str
+      sample: "4711"
+    notes:
+      description: The notes, with the line that tells the row from others.
+      type: str
+      sample: "Steps 1a to 5 completed.\nevent=DEPROV-2026-05-19-jsmith person=jsmith@raxx.app"
+    completed_at:
+      description: When the row was written, by the server's clock (RFC 3339, UTC).
+      type: str
+      sample: "2026-05-19T10:31:12.000000Z"
+  sample:
+    run_type: deprovisioning
+    operator_email: operator@raxx.app
+    freescout_ticket_id: "4711"
+    notes: "Steps 1a to 5 completed.\nevent=DEPROV-2026-05-19-jsmith person=jsmith@raxx.app"
+    completed_at: "2026-05-19T10:31:12.000000Z"
+"""
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._audit_run import SYSTEM, Wanted, find, record
+from ansible_collections.raxx.deprovision.plugins.module_utils._database import database_url
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
+from ansible_collections.raxx.deprovision.plugins.module_utils._options import DATABASE
+from ansible_collections.raxx.deprovision.plugins.module_utils._postgres import session
+
+SPEC = DATABASE + Spec(
+    options={
+        "event": {"type": "str", "required": True},
+        "email": {"type": "str", "required": True},
+        "operator_email": {"type": "str", "required": True},
+        "ticket_id": {"type": "str", "required": True},
+        "notes": {"type": "str", "required": True},
+        "run_type": {"type": "str", "default": "deprovisioning"},
+        "fallback_run_type": {"type": "str", "default": "manual_deprovisioning"},
+    }
+)
+
+
+def run(params: Params, check_mode: bool) -> Result:
+    wanted = Wanted(
+        params["event"],
+        params["email"],
+        params["operator_email"],
+        params["ticket_id"],
+        params["notes"],
+        params["run_type"],
+        params["fallback_run_type"],
+    )
+    with session(database_url(params), params["database_timeout"], system=SYSTEM) as connection:
+        if check_mode:
+            row = find(connection, wanted)
+            changed = row is None
+        else:
+            row, changed = record(connection, wanted)
+            if changed and find(connection, wanted) != row:
+                raise DeprovisionError(
+                    "write_not_confirmed", "The audit row was inserted, but a later look does not find it.", system=SYSTEM
+                )
+    facts = row.facts() if row else None
+    run_type = row.run_type if row else wanted.run_type
+    return {
+        "changed": changed,
+        "run_type": run_type,
+        "fallback_used": run_type != wanted.run_type,
+        "row": facts,
+        "diff": {
+            "before": None if changed else facts,
+            "after": facts
+            or {"run_type": run_type, "freescout_ticket_id": wanted.ticket_id, "notes": wanted.notes_for(run_type)},
+        },
+    }
+
+
+def main() -> None:
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()
