@@ -193,11 +193,9 @@ def run(params: Params, check_mode: bool) -> Result:
 
 
 def _write(params: Params, outcomes: t.Sequence[Outcome], check_mode: bool) -> tuple[bool, list[str]]:
-    """In check mode there is no event and so no file: the run is reported on the screen alone."""
-    if check_mode:
-        return False, []
     files = {Path(params["path"], outcome.event.id, "result.json"): outcome for outcome in outcomes}
-    changed = [write_file(path, outcome.as_file(params["environment_name"])) for path, outcome in files.items()]
+    environment = params["environment_name"]
+    changed = [write_file(path, outcome.as_file(environment), check_mode=check_mode) for path, outcome in files.items()]
     return any(changed), [str(path) for path in files]
 
 

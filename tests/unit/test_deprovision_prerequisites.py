@@ -1,0 +1,140 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""deprovision_prerequisites (P1 to P5): everything that is wrong is said at once, before anything changes."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.raxx.deprovision.plugins.module_utils import _prerequisites
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
+
+from .conftest import ModuleRunner
+
+PARAMS: dict[str, t.Any] = {
+    "emails": ["Jordan.Smith@raxx.example"],
+    "consoles": ["raxx-console-test"],
+    "credentials": [
+        {"name": "raptor_app", "waived": False, "app": "raxx-api-test", "addon": "DATABASE", "role": "raptor_app",
+         "store": {"kind": "infisical", "environment": "test", "path": "/raxx", "name": "URL"}},
+        {"name": "audit_archiver", "waived": False, "app": "raxx-api-test", "addon": "DATABASE", "role": "audit_archiver",
+         "store": {"kind": "ssm", "name": "/raxx/test/URL"}},
+    ],
+    "apps": [{"name": "raptor", "app": "raxx-api-test", "smoke_command": ["smoke.sh"], "smoke_directory": "/nowhere"}],
+    "ledger_prefix": "/raxx/test/deprovision",
+    "infisical_url": "https://vault.example",
+    "infisical_workspace_id": "w-1",
+    "freescout_url": "https://help.example",
+    "freescout_mailbox_id": 3,
+}  # fmt: skip
+
+LOOKS = ("_console", "_credential", "_vault", "_parameter", "_app", "_aws", "_tickets")
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
+    """What each look finds: a line, or an exception. Every look succeeds until a test says otherwise."""
+    found: dict[str, t.Any] = {name: f"{name} is fine" for name in (*LOOKS, "account")}
+    found["account"] = "Olivia.Osei@raxx.example"
+
+    def answer(name: str) -> t.Any:
+        def look(*_arguments: t.Any) -> t.Any:
+            if isinstance(found[name], Exception):
+                raise found[name]
+            return found[name]
+
+        return look
+
+    for name in LOOKS:
+        monkeypatch.setattr(_prerequisites, name, answer(name))
+
+    class Client:
+        def account(self) -> t.Any:
+            return type("Account", (), {"email": answer("account")()})
+
+    monkeypatch.setattr(_prerequisites.HerokuClient, "from_params", lambda params: Client())
+    return found
+
+
+def test_the_operator_is_the_account_unless_somebody_else_is_named(run_main: ModuleRunner, answers: dict[str, t.Any]) -> None:
+    outcome = run_main("deprovision_prerequisites", PARAMS)
+    assert (outcome.result["operator"], outcome.result["outages"]) == ("olivia.osei@raxx.example", [])
+    assert all(line.startswith("ok") for line in outcome.result["lines"])
+    named = run_main("deprovision_prerequisites", {**PARAMS, "operator": "Priya.Patel@raxx.example"})
+    assert named.result["operator"] == "priya.patel@raxx.example"
+
+
+def test_everything_that_is_wrong_is_said_at_once(run_main: ModuleRunner) -> None:
+    """Without a single credential on this machine no call is made, and each system's missing credential is named."""
+    outcome = run_main("deprovision_prerequisites", PARAMS)
+    assert outcome.code == "prerequisites_not_met"
+    told = {(check["system"], check["code"]) for check in outcome.result["failure"]["details"]["checks"]}
+    assert {("Heroku", "credentials_missing"), ("Infisical", "credentials_missing"), ("FreeScout", "credentials_missing")} <= told
+    for words in ("HEROKU_API_KEY", "INFISICAL_TOKEN", "FREESCOUT_API_KEY", "Nothing was changed"):
+        assert words in outcome.result["msg"]
+
+
+@pytest.mark.parametrize("look", ["_credential", "_vault", "_parameter", "_aws", "_tickets", "_app"])
+def test_an_outage_elsewhere_does_not_delay_the_lockout(run_main: ModuleRunner, answers: dict[str, t.Any], look: str) -> None:
+    answers[look] = UnreachableError("unreachable", "It gave no answer.", system="It")
+    outcome = run_main("deprovision_prerequisites", PARAMS)
+    assert not outcome.failed
+    assert {entry["code"] for entry in outcome.result["outages"]} == {"unreachable"}
+    assert outcome.result["ledger_available"] is (look != "_aws")
+
+
+def test_without_console_nothing_can_be_done(run_main: ModuleRunner, answers: dict[str, t.Any]) -> None:
+    answers["_console"] = UnreachableError("unreachable", "No connection.", system="Console database")
+    assert run_main("deprovision_prerequisites", PARAMS).code == "prerequisites_not_met"
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_refusal_anywhere_stops_before_anything_changes(run_main: ModuleRunner, answers: dict[str, t.Any], look: str) -> None:
+    answers[look] = ApiError("unauthorized", "It refused the token.", system="It", status=401)
+    outcome = run_main("deprovision_prerequisites", PARAMS)
+    assert outcome.code == "prerequisites_not_met"
+    assert "It refused the token." in outcome.result["msg"]
+
+
+@pytest.mark.parametrize(("option", "value"), [("emails", ["jordan"]), ("operator", "o'hara"), ("notice", "now")])
+def test_bad_input_is_refused_before_any_look(run_main: ModuleRunner, option: str, value: t.Any) -> None:
+    assert run_main("deprovision_prerequisites", {**PARAMS, option: value}).code == "invalid_input"
+
+
+@pytest.mark.parametrize(
+    ("operator", "account", "emails", "words"),
+    [
+        ("olivia@x.y", "olivia@x.y", ["jordan@x.y"], None),
+        ("mateo@x.y", "mateo@x.y", ["jordan@x.y"], "mateo@x.y is not in the group superadmin (P1)"),
+        ("olivia@x.y", "olivia@x.y", ["olivia@x.y", "jordan@x.y"], "olivia@x.y is the operator's own account"),
+        ("olivia@x.y", "jordan@x.y", ["jordan@x.y"], "jordan@x.y is the operator's own account"),
+        ("priya@x.y", "priya@x.y", ["olivia@x.y"], "olivia@x.y is the last superadmin"),
+    ],
+)
+def test_p1(monkeypatch: pytest.MonkeyPatch, operator: str, account: str, emails: list[str], words: str | None) -> None:
+    """P1, and the two people whose access this run cannot take: the operator and the last superadmin."""
+    monkeypatch.setattr(_prerequisites.HerokuClient, "from_params", lambda params: None)
+    monkeypatch.setattr(_prerequisites, "url_from_config", lambda *arguments: "postgres://db")
+    monkeypatch.setattr(_prerequisites, "members_of", lambda *arguments, **options: {"olivia@x.y"})
+    nobody = type("Nobody", (), {"people": ()})()
+    monkeypatch.setattr(_prerequisites, "revoke", lambda *arguments, **options: nobody)
+    people = _prerequisites._People(emails, operator, account)
+    params = {"database_timeout": 5, "superadmin_group": "superadmin", "console_account": True}
+    if words is None:
+        assert "olivia@x.y is superadmin" in _prerequisites._console(params, "raxx-console-test", people)
+    else:
+        with pytest.raises(DeprovisionError, match=words.replace("(", r"\(").replace(")", r"\)")):
+            _prerequisites._console(params, "raxx-console-test", people)
+
+
+def test_the_smoke_suite_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Y7: better now than after the rotation."""
+    client = type("Client", (), {"app": lambda self, name: None})()
+    monkeypatch.setattr(_prerequisites.HerokuClient, "from_params", lambda params: client)
+    app = {"app": "raxx-api-test", "smoke_directory": str(tmp_path), "smoke_command": ["smoke.sh"]}
+    with pytest.raises(DeprovisionError, match="is not there"):
+        _prerequisites._app({}, app)
+    (tmp_path / "smoke.sh").touch(mode=0o755)
+    assert "smoke suite" in _prerequisites._app({}, app)

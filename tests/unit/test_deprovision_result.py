@@ -1,0 +1,155 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""deprovision_result (step 7, I9): the claims come from the ledger alone, and the file is the contract of other tools."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from .conftest import ModuleRunner
+from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, store  # noqa: F401  # a fixture
+from .test_progress import AT, FACTS, ROTATED
+
+Params = dict[str, t.Any]
+
+PERSON = {
+    "email": EMAIL,
+    "memberships": [{"group": "support"}],
+    "sessions": [{"id": 7, "started_at": AT, "user_agent": "Firefox"}],
+}
+
+
+def credential(name: str, step: int, *, waived: bool = False) -> Params:
+    return {
+        "name": name,
+        "step": step,
+        "role": name,
+        "app": "raxx-api-test",
+        "store": {"kind": "ssm", "name": f"/raxx/test/{name}"},
+        "checks": ["smoke"],
+        "consumers": [{"app": "raptor", "config_var": "URL"}],
+        "waived": waived,
+    }
+
+
+@pytest.fixture
+def event(run_main: ModuleRunner, store: t.Any) -> Params:
+    return t.cast("Params", run_main("deprovision_event", {**EVENT, "people": [PERSON]}).result["events"][0])
+
+
+@pytest.fixture
+def asked(event: Params) -> Params:
+    return {
+        "ledger_prefix": PREFIX,
+        "environment_name": "test",
+        "events": [event],
+        "credentials": [credential("raptor_app", 2), credential("audit_archiver", 3, waived=True)],
+    }
+
+
+def finish(run_main: ModuleRunner, event: Params, *left_out: str) -> None:
+    """Writes the facts of a whole run, except C(left_out)."""
+    claim = {"ledger_prefix": PREFIX, "credential": "raptor_app", "since": event["opened"]}
+    run_main(
+        "deprovision_rotation", {**claim, "url": "postgres://raptor_app:x@db/r", "event": event["event"], "operator": OPERATOR}
+    )
+    of_rotation = {name: value for name, value in ROTATED.items() if name != "intent"}
+    run_main("deprovision_ledger", {"ledger_prefix": PREFIX, "credential": "raptor_app", "rotation": 1, "facts": of_rotation})
+    mine = {name: value for name, value in FACTS.items() if name not in ("before", *left_out)}
+    mine["ticket"] = {"id": 812, "number": 4711}
+    params = {"ledger_prefix": PREFIX, "event": event["event"], "email": EMAIL, "facts": mine}
+    run_main("deprovision_ledger", params)
+
+
+def test_a_whole_run_is_complete_and_the_file_says_so(
+    run_main: ModuleRunner, event: Params, asked: Params, tmp_path: Path
+) -> None:
+    finish(run_main, event)
+    outcome = run_main("deprovision_result", {**asked, "path": str(tmp_path)})
+    assert (outcome.result["changed"], outcome.result["complete"]) == (True, True)
+    assert outcome.result["verdict"] == f"COMPLETE: {event['event']}"
+    written = json.loads((tmp_path / event["event"] / "result.json").read_text())
+    assert set(written) >= {
+        "event", "environment", "email", "operator", "ticket", "result", "window", "checkpoints", "credentials", "debts",
+        "not_covered",
+    }  # fmt: skip
+    assert (written["result"], written["ticket"], written["environment"]) == ("complete", 4711, "test")
+    assert set(written["window"]) == {"notice", "opened", "lockout", "ended", "deadline"}
+    assert {name: entry["grade"] for name, entry in written["checkpoints"].items()} == {
+        "C1": "observed", "C2": "observed", "C3": "attested", "C4": "observed", "C5": "observed", "C6": "observed",
+    }  # fmt: skip
+    assert set(written["credentials"]["raptor_app"].values()) == {True}
+    assert any("E4" in line for line in written["not_covered"])
+
+    again = run_main("deprovision_result", {**asked, "path": str(tmp_path)})
+    assert (again.result["changed"], again.result["paths"]) == (False, outcome.result["paths"])
+
+
+def test_the_row_is_due_before_the_ticket_may_close(run_main: ModuleRunner, event: Params, asked: Params) -> None:
+    finish(run_main, event, "audit_row", "closed")
+    told = run_main("deprovision_result", asked).result["events"][0]
+    assert (told["ready_for_audit_row"], told["ready_to_close"], told["ticket_id"]) == (True, False, "812")
+    assert "steps 1, 2, 3, 4, 5, 6" in told["audit_notes"]
+    assert EMAIL in told["audit_notes"]
+
+
+def test_a_closed_event_keeps_its_own_rotations(run_main: ModuleRunner, event: Params, asked: Params) -> None:
+    """A later event's rotation that is still under way does not reopen an event that is closed."""
+    finish(run_main, event)
+    claim = {"ledger_prefix": PREFIX, "credential": "raptor_app", "event": "DEPROV-2099-01-01-other", "operator": OPERATOR}
+    run_main("deprovision_rotation", {**claim, "since": "2099-01-01T00:00:00Z", "url": "postgres://raptor_app:y@db/r"})
+    assert run_main("deprovision_result", asked).result["complete"] is True
+
+
+@pytest.mark.parametrize(
+    ("code", "result"), [("rotation_refused", "failed"), ("proof_inconclusive", "incomplete"), ("unreachable", "incomplete")]
+)
+def test_what_happened_and_what_is_missing_are_in_one_line(
+    run_main: ModuleRunner, asked: Params, tmp_path: Path, code: str, result: str
+) -> None:
+    failure = {"host": "raptor_app", "step": "step 2", "code": code, "message": "It did not work."}
+    outcome = run_main("deprovision_result", {**asked, "failures": [failure], "path": str(tmp_path)})
+    assert outcome.result["complete"] is False
+    assert outcome.result["verdict"].startswith(result.upper())
+    assert "C2: still to do for raptor_app" in outcome.result["verdict"]
+    assert "step 2 (raptor_app): It did not work." in outcome.result["verdict"]
+    assert json.loads(Path(outcome.result["paths"][0]).read_text())["result"] == result
+
+
+def test_check_mode_names_what_a_run_would_do(run_main: ModuleRunner, asked: Params, tmp_path: Path) -> None:
+    outcome = run_main("deprovision_result", {**asked, "path": str(tmp_path)}, check=True)
+    text = "\n".join(outcome.result["lines"])
+    for words in (
+        "remove jordan.smith@raxx.example from the group support",
+        "end session 7",
+        "rotate raptor_app of raxx-api-test",
+        "write its URL to ssm /raxx/test/raptor_app",
+        "set URL on raptor and restart it",
+        "not rotate audit_archiver",
+        "write one row of audit_archival_runs",
+        "create and close the ticket",
+    ):
+        assert words in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finished_event_has_nothing_to_do(run_main: ModuleRunner, event: Params, asked: Params) -> None:
+    finish(run_main, event)
+    asked["events"][0]["present"] = {}
+    asked["credentials"] = asked["credentials"][:1]
+    assert run_main("deprovision_result", asked, check=True).result["lines"][-1].strip() == "change nothing"
+
+
+def test_without_a_ledger_only_the_failures_are_known(run_main: ModuleRunner, event: Params, asked: Params) -> None:
+    failure = {"host": "AWS SSM", "step": "P3", "code": "unreachable", "message": "No answer."}
+    outcome = run_main("deprovision_result", {**asked, "recorded": False, "failures": [failure]})
+    assert outcome.result["verdict"].startswith("INCOMPLETE")
+
+
+def test_a_time_that_is_none_is_refused(run_main: ModuleRunner, asked: Params) -> None:
+    asked["events"][0]["notice"] = "soon"
+    assert run_main("deprovision_result", asked).code == "invalid_input"
