@@ -23,7 +23,7 @@ def blueprint(logs: Logplex) -> Blueprint:
             seen = request.headers.get("Last-Event-ID", "")
             lines = logs.read(session, int(seen) if seen.isdigit() else None)
             return Response(_events(lines), content_type="text/event-stream")
-        return Response(_plain(logs.read(session)), content_type="text/plain; charset=utf-8", headers={"Connection": "close"})
+        return Response(_plain(logs.read(session)), content_type="text/plain; charset=utf-8")
 
     return api
 
