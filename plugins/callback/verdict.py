@@ -22,7 +22,12 @@ import typing as t
 from ansible.plugins.callback import CallbackBase
 
 RESULT = "raxx.deprovision.deprovision_result"
-PREREQUISITES = "raxx.deprovision.deprovision_prerequisites"
+# A failure of one of these means that nothing has been changed.
+BEFORE_ANY_CHANGE = (
+    "ansible.builtin.assert",
+    "ansible.builtin.validate_argument_spec",
+    "raxx.deprovision.deprovision_prerequisites",
+)
 
 
 class CallbackModule(CallbackBase):
@@ -42,8 +47,8 @@ class CallbackModule(CallbackBase):
             self._verdict = result.result.get("verdict")
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
-        if result.task.resolved_action == PREREQUISITES:
-            self._verdict = f"REFUSED: {result.result.get('msg')}"
+        if result.task.resolved_action in BEFORE_ANY_CHANGE and self._verdict is None:
+            self._verdict = " ".join(f"REFUSED: {result.result.get('msg')}".split())
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         if self._verdict:
