@@ -24,7 +24,7 @@ extends_documentation_fragment:
   - raxx.deprovision.heroku
 attributes:
   check_mode:
-    support: partial
+    support: full
     details:
       - In check mode it logs in with the new credential only, runs no query of yours, and ends no session; it counts the sessions
         that would be ended. Nothing is proved then, and RV(grade) says so.
@@ -151,10 +151,10 @@ grade:
   type: str
   sample: observed
 new_sqlstate:
-  description: SQLSTATE of a refused log-in with O(new_url), else V(null).
+  description: SQLSTATE of a refused log-in with O(new_url), which is no failure in check mode only. Else V(null).
   returned: success
   type: str
-  sample: null
+  sample: 28P01
 old_sqlstate:
   description: SQLSTATE of the refused log-in with O(old_url), else V(null).
   returned: success
