@@ -9,7 +9,10 @@ No text of the server or of a driver reaches an error: it may quote the connecti
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import ssl
+import threading
 import typing as t
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,17 +23,16 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._errors import Ap
 try:
     import psycopg2
     import psycopg2.extensions
+    from psycopg2.extensions import connection as Connection  # noqa: N812  # the driver's classes have lower-case names
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
 except ImportError:  # reported by _module.execute, which knows which library the module needs
     psycopg2 = None  # type: ignore[assignment]
+    Connection = Cursor = object  # type: ignore[assignment, misc]
 try:
     import pg8000.exceptions  # type: ignore[import-untyped]
     import pg8000.native  # type: ignore[import-untyped]
 except ImportError:
     pg8000 = None
-
-if t.TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812  # the driver's class has a lower-case name
-    from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 SYSTEM = "PostgreSQL"
 APPLICATION_NAME = "raxx.deprovision"
@@ -95,6 +97,52 @@ class ProbeResult:
     forbidden_sqlstate: str | None = None
 
 
+class _BoundedCursor(Cursor):
+    def execute(self, *arguments: t.Any) -> None:
+        with _cut_off(self.connection):
+            super().execute(*arguments)
+
+
+class _BoundedConnection(Connection):
+    """Cuts its own line when a statement gets no answer for long after the server itself should have given it up.
+
+    libpq waits for ever where the other side still acknowledges packets but says nothing, as behind a pooler that hangs.
+    """
+
+    longest_silence: float | None = None
+
+    def cursor(self, *arguments: t.Any, **keywords: t.Any) -> t.Any:
+        return super().cursor(*arguments, **{"cursor_factory": _BoundedCursor, **keywords})
+
+    def commit(self) -> None:
+        with _cut_off(self):
+            super().commit()
+
+    def rollback(self) -> None:
+        with _cut_off(self):
+            super().rollback()
+
+
+@contextlib.contextmanager
+def _cut_off(connection: t.Any) -> t.Iterator[None]:
+    """Shuts the socket of C(connection) down if the block takes longer than its longest silence; the driver then raises."""
+    if connection.closed or not connection.longest_silence:
+        yield
+        return
+    timer = threading.Timer(connection.longest_silence, _shut_down, (connection.fileno(),))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _shut_down(descriptor: int) -> None:
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as line:
+        line.shutdown(socket.SHUT_RDWR)
+
+
 def connect(url: str, *, timeout: float, system: str = SYSTEM, application_name: str = APPLICATION_NAME) -> Connection:
     """A connection with autocommit off. C(timeout) bounds, in seconds, the log-in, each statement, and a silent network."""
     milliseconds = int(timeout * 1000)
@@ -110,11 +158,13 @@ def connect(url: str, *, timeout: float, system: str = SYSTEM, application_name:
         "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds // 2}",
     }
     try:
-        return psycopg2.connect(None, None, None, **parameters)
+        connection: _BoundedConnection = psycopg2.connect(None, connection_factory=_BoundedConnection, **parameters)
     except psycopg2.Error:
         # libpq gives no SQLSTATE for a failed log-in, and its text depends on the server's language; ask again for the code.
         refusal = probe(url, timeout=timeout)
         raise _error(refusal.sqlstate, system, refusal.reason or "connection failed", during="the log-in") from None
+    connection.longest_silence = 2 * timeout
+    return connection
 
 
 @contextlib.contextmanager

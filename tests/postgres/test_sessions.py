@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
+import time
 from datetime import UTC, datetime
 
 import psycopg2
@@ -184,6 +186,28 @@ def test_a_session_that_is_cut_is_unreachable(server: Server) -> None:
     with session(server.url(), 5) as connection, pytest.raises(DeprovisionError) as caught:
         work(connection)
     assert (caught.value.code, caught.value.outcome_unknown) == ("unreachable", False)
+
+
+@pytest.mark.parametrize("place", ["statement", "commit"])
+def test_a_server_that_falls_silent_is_given_up(server: Server, place: str) -> None:
+    """Its machine still acknowledges every packet, so no time-out of TCP or of the server itself can strike."""
+
+    def work(connection: psycopg2.extensions.connection) -> None:
+        backend = connection.info.backend_pid
+        try:
+            with transaction(connection) as cursor:
+                cursor.execute("SELECT 1")
+                os.kill(backend, signal.SIGSTOP)
+                if place == "statement":
+                    cursor.execute("SELECT 1")
+        finally:
+            os.kill(backend, signal.SIGCONT)
+
+    began = time.monotonic()
+    with session(server.url(), 0.5) as connection, pytest.raises(DeprovisionError) as caught:
+        work(connection)
+    assert (caught.value.code, caught.value.outcome_unknown) == ("unreachable", place == "commit")
+    assert time.monotonic() - began < 3
 
 
 def test_a_cut_at_the_commit_leaves_the_outcome_unknown(server: Server) -> None:
