@@ -80,6 +80,7 @@ class Outcome:
             "email": self.event.email,
             "operator": self.event.operator,
             "ticket_id": str(self.ticket.get("id", "")),
+            "ticket_number": self.ticket.get("number", 0),
             "closed": self.progress.closed_at is not None,
             "ready_for_audit_row": self.progress.ready_for_audit_row,
             "ready_to_close": self.progress.ready_to_close,

@@ -93,6 +93,10 @@ events:
       description: Id of the ticket; empty if there is none yet.
       type: str
       sample: "812"
+    ticket_number:
+      description: Number of the ticket, as staff see it; 0 if there is none yet.
+      type: int
+      sample: 4711
     closed:
       description: Whether the event is closed.
       type: bool
