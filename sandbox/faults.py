@@ -7,7 +7,6 @@ from __future__ import annotations
 import io
 import re
 import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -94,6 +93,10 @@ class Dialect:
     def reads(self, request: Request) -> bool:
         return request.method in ("GET", "HEAD")
 
+    def writes(self, request: Request) -> bool:
+        """Whether a request may change what reads answer."""
+        return not self.reads(request)
+
     def error(self) -> Response:
         raise NotImplementedError
 
@@ -143,27 +146,26 @@ class Faulty:
             return _copy(stale)
         if kind == "stall" and fault is not None:
             time.sleep(fault.seconds)
-        response = self._execute(key, reads, environ)
+        response = self._execute(key, request, environ)
         if kind == "act-then-error":
             return self._dialect.error()
         if kind == "act-then-drop":
             _drop(environ)
         return response
 
-    def _execute(self, key: tuple[str, bytes], reads: bool, environ: dict[str, Any]) -> Response:
+    def _execute(self, key: tuple[str, bytes], request: Request, environ: dict[str, Any]) -> Response:
         environ["wsgi.input"].seek(0)
         response = Response.from_app(self._app, environ)
-        if reads:
-            # A log stream is passed on as it comes; only a complete JSON answer can be given again.
-            if response.status_code < 300 and "json" in (response.content_type or ""):
-                response.make_sequence()
-                with self._lock:
-                    self._now[key] = _copy(response)
-        else:
+        if self._dialect.writes(request):
             response.make_sequence()
             with self._lock:
                 self._before_last_write |= self._now
                 self._now.clear()
+        # A log stream is passed on as it comes; only a complete JSON answer can be given again.
+        elif response.status_code < 300 and "json" in (response.content_type or ""):
+            response.make_sequence()
+            with self._lock:
+                self._now[key] = _copy(response)
         return response
 
 
@@ -174,7 +176,6 @@ def _copy(response: Response) -> Response:
 def _drop(environ: dict[str, Any]) -> None:
     """Close the connection without an answer, and end the request's thread quietly."""
     link: socket.socket = environ["werkzeug.socket"]
-    # No lingering: the client sees a reset, as from a port where nothing listens any more.
-    link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    link.close()
+    # Not close(): the server still reads from it, and ends when it finds nothing more to come.
+    link.shutdown(socket.SHUT_RDWR)
     raise ConnectionAbortedError("dropped by a fault")

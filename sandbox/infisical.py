@@ -21,6 +21,7 @@ from typing import Any
 
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.wrappers import Request
 
 from sandbox.faults import Dialect
 from sandbox.infisical_auth import ApiError, Auth, Caller
@@ -39,6 +40,9 @@ def _now() -> str:
 
 
 class InfisicalDialect(Dialect):
+    def writes(self, request: Request) -> bool:
+        return super().writes(request) and not request.path.startswith("/api/v1/auth/")
+
     def error(self) -> Response:
         return _body(503, "ServiceUnavailable", "Service is unavailable")
 
