@@ -12,7 +12,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import SY
 from ansible_collections.raxx.deprovision.plugins.module_utils._waiting import Wait
 
 MOST_WRITES = 3  # one, one without what belongs to an add-on, one after a lost answer
-READS_TO_CONFIRM = 3
+READS_TO_CONFIRM = 5
 
 Values = t.Mapping[str, str]
 
@@ -42,6 +42,7 @@ class ConfigChange:
     def apply(self, names: list[str]) -> tuple[list[str], list[str]]:
         """Changes C(names). Returns those that were written, and those of an add-on that became right by themselves."""
         written, attached = self._write(names)
+        self._wait.hurry()
         self._confirm(written)
         self._await(attached, written)
         return written, attached

@@ -216,6 +216,7 @@ class Rotation:
                     raise self._given_up()
                 if step is Step.REQUEST:
                     self._history = self._request(store)
+                    self._wait.hurry()
                 else:
                     self._drain(store)
             if self._wait.expired:

@@ -17,7 +17,7 @@ class Wait:
         self._begun = monotonic()
         self._timeout = timeout
         self._longest_pause = longest_pause
-        self._pause = min(SHORTEST_PAUSE, longest_pause)
+        self.hurry()
 
     @property
     def elapsed(self) -> float:
@@ -30,3 +30,7 @@ class Wait:
     def pause(self) -> None:
         sleep(self._pause)
         self._pause = min(self._pause * 2, self._longest_pause)
+
+    def hurry(self) -> None:
+        """Begins again with short pauses, since something was just set going."""
+        self._pause: float = min(SHORTEST_PAUSE, self._longest_pause)

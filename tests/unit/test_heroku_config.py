@@ -119,7 +119,7 @@ def test_a_write_that_does_not_read_back_fails(run_main: ModuleRunner, script: r
     expect_config(script, OLD)
     expect_release(script, 41)
     expect_write(script, NEW)
-    for _read in range(3):
+    for _read in range(5):
         expect_config(script, {**NEW, "AUDIT_ARCHIVER_DB_URL": "postgres://somebody:else"})
     outcome = run_main("heroku_config", PARAMS)
     assert outcome.code == "write_not_confirmed"
