@@ -17,7 +17,7 @@ class Wait:
         self._begun = monotonic()
         self._timeout = timeout
         self._longest_pause = longest_pause
-        self.hurry()
+        self._pause = min(SHORTEST_PAUSE, longest_pause)
 
     @property
     def elapsed(self) -> float:
@@ -33,4 +33,4 @@ class Wait:
 
     def hurry(self) -> None:
         """Begins again with short pauses, since something was just set going."""
-        self._pause: float = min(SHORTEST_PAUSE, self._longest_pause)
+        self._pause = min(SHORTEST_PAUSE, self._longest_pause)
