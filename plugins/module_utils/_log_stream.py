@@ -83,34 +83,41 @@ def _read(client: HerokuClient, app: str, seen: _Seen, until: datetime, *, tail:
     check_base_url(f"{SYSTEM}'s log", url)
     end = until if tail else now() + timedelta(seconds=LONGEST_BUFFER_READ)
     try:
-        with _open(url) as response:
-            if response.status_code != 200:
-                return False
-            lines = _Lines(response.headers.get("Content-Type", "").startswith("text/event-stream"))
-            with _ends_at(response, end):
-                while data := response.raw.read1(65536):
-                    for raw in lines.feed(data):
-                        line = seen.add(raw)
-                        if tail and line and line.at > end:
-                            return True
-                    if now() >= end:
-                        return tail
-            # A stream without framing that was cut looks like one that has ended, so a tail's unfinished line is not counted.
-            for raw in [] if tail else lines.rest():
-                seen.add(raw)
+        response = _open(url, min(IDLE_TIMEOUT, max(1.0, (end - now()).total_seconds())))
+    except requests.RequestException:
+        return False
+    with response:
+        return response.status_code == 200 and _follow(response, seen, end, tail=tail)
+
+
+def _follow(response: requests.Response, seen: _Seen, end: datetime, *, tail: bool) -> bool:
+    """Reads a stream that has begun, until C(end) at the latest. Returns what L(_read) does."""
+    lines = _Lines(response.headers.get("Content-Type", "").startswith("text/event-stream"))
+    try:
+        with _ends_at(response, end):
+            while data := response.raw.read1(65536):
+                for raw in lines.feed(data):
+                    line = seen.add(raw)
+                    if tail and line and line.at > end:
+                        return True
+                if now() >= end:
+                    return tail
     except (requests.RequestException, HTTPError, OSError, ValueError, AttributeError):
         # The last two are what a socket gives that is shut down while it is read.
         return tail and now() >= end
+    # A stream without framing that was cut looks like one that has ended, so a tail's unfinished line is not counted.
+    for raw in [] if tail else lines.rest():
+        seen.add(raw)
     return tail == (now() >= end)
 
 
-def _open(url: str) -> requests.Response:
+def _open(url: str, timeout: float) -> requests.Response:
     session = requests.Session()
     # The URL is the secret and nothing else is sent: no credentials of ~/.netrc, and no proxy for this machine.
     session.auth = lambda request: request
     session.trust_env = not _is_loopback(urlsplit(url).hostname or "")
     headers = {"User-Agent": "raxx.deprovision", "Accept": "text/event-stream", "Accept-Encoding": "identity"}
-    return session.get(url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT, IDLE_TIMEOUT), allow_redirects=False)
+    return session.get(url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT, timeout), allow_redirects=False)
 
 
 @contextlib.contextmanager

@@ -72,11 +72,11 @@ def _judge(app: str, dyno: Dyno, output: Output, timeout: int, wait: Wait) -> On
             details={**details, "role": output.refused_role or None},
         )
     if output.exit_status is None:
-        cause = f"was not finished after {timeout} seconds" if wait.expired else "lost its connection"
+        cause = f"was not finished after {timeout} seconds" if wait.expired else "lost its connection before it was finished"
         begun = "it had begun" if output.started else "it had not begun as far as known"
         raise UnreachableError(
             "exit_status_unknown",
-            f"{what} {cause} before its exit status was known ({begun}). The dyno was told to stop.",
+            f"{what} {cause} ({begun}), so its exit status is not known. The dyno was told to stop.",
             system=SYSTEM,
             outcome_unknown=True,
             details=details,

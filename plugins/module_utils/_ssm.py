@@ -29,6 +29,8 @@ except ImportError:  # reported by _module.execute, which knows which library th
 SYSTEM = "AWS SSM"
 # Pauses before a call is made again, in seconds: a read for any passing trouble, a write only if it was surely not carried out.
 RETRY_DELAYS = (0.5, 1.0, 2.0)
+# No further attempt is begun after so many seconds; each takes at most ten.
+RETRY_BUDGET = 12.0
 
 _CODE_BY_AWS_CODE = {
     "ParameterNotFound": "not_found",
@@ -77,7 +79,7 @@ class Parameter:
                 str(answer["Value"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise UnreachableError("unreachable", f"{SYSTEM} gave an answer that is not its own.", system=SYSTEM) from None
+            raise _not_its_own(write=False) from None
 
 
 class SsmClient:
@@ -107,7 +109,16 @@ class SsmClient:
             if error.details["aws_code"] == "ParameterNotFound":
                 return None
             raise
-        return Parameter.from_answer(answer.get("Parameter", {}))
+        return Parameter.from_answer(_part(answer, "Parameter"))
+
+    def read_back(self, name: str, value: str | None) -> Parameter | None:
+        """The parameter after a write of C(value) (V(None) for a deletion). Reads again for a while if it is not so yet."""
+        for delay in (*RETRY_DELAYS, None):
+            stored = self.get(name)
+            if (stored and stored.value) == value or delay is None:
+                return stored
+            self._sleep(delay)
+        raise AssertionError("the last attempt returns")
 
     def by_path(self, path: str) -> list[Parameter]:
         """Every parameter below C(path), at any depth, decrypted."""
@@ -115,7 +126,7 @@ class SsmClient:
         token: dict[str, t.Any] = {}
         while True:
             answer = self._call("get_parameters_by_path", path, Path=path, Recursive=True, WithDecryption=True, **token)
-            found += [Parameter.from_answer(item) for item in answer.get("Parameters", [])]
+            found += [Parameter.from_answer(item) for item in _part(answer, "Parameters")]
             if not answer.get("NextToken"):
                 return found
             token = {"NextToken": answer["NextToken"]}
@@ -140,7 +151,8 @@ class SsmClient:
         if key_id is not None:
             arguments["KeyId"] = key_id
         try:
-            return int(self._call("put_parameter", name, write=True, Name=name, Value=value, **arguments).get("Version", 0))
+            answer = self._call("put_parameter", name, write=True, Name=name, Value=value, **arguments)
+            return int(_part(answer, "Version", write=True))
         except UnreachableError as error:
             stored = self._observe(name) if error.outcome_unknown else None
             if stored is None or stored.value != value:
@@ -172,7 +184,7 @@ class SsmClient:
 
     def whoami(self) -> str:
         """The ARN of the identity whose credentials are used; asks STS."""
-        return str(self._call("get_caller_identity", "", client=self._client("sts")).get("Arn", ""))
+        return str(_part(self._call("get_caller_identity", "", client=self._client("sts")), "Arn"))
 
     def _client(self, service: str) -> t.Any:
         local = _is_loopback(urlsplit(self._endpoint_url or "").hostname or "")
@@ -202,6 +214,7 @@ class SsmClient:
         """Makes one call, again only where that is safe. C(subject) is the parameter that the message names."""
         what = f"{operation} {subject}".strip()
         method = getattr(client or self._ssm, operation)
+        begun = time.monotonic()
         for delay in (*RETRY_DELAYS, None):
             try:
                 return method(**arguments)
@@ -211,7 +224,8 @@ class SsmClient:
                 failure = _no_answer(what, error, write=write)
             # "The parameter exists" is an answer, not a passing state.
             passing = failure.retryable and failure.details.get("aws_code") != "ParameterAlreadyExists"
-            if delay is None or not passing or failure.outcome_unknown:
+            late = time.monotonic() - begun > RETRY_BUDGET
+            if delay is None or late or not passing or failure.outcome_unknown:
                 raise failure from None
             self._sleep(delay)
         raise AssertionError("unreachable")
@@ -220,6 +234,17 @@ class SsmClient:
 def from_params(params: t.Mapping[str, t.Any]) -> SsmClient:
     """The client that the option group C(AWS) describes; an empty endpoint means AWS itself."""
     return SsmClient(params["aws_region"], endpoint_url=params["aws_endpoint_url"], profile=params["aws_profile"])
+
+
+def _part(answer: t.Mapping[str, t.Any], name: str, *, write: bool = False) -> t.Any:
+    """A part of an answer that AWS never leaves out. botocore makes an empty answer of any body that it cannot read."""
+    if name not in answer:
+        raise _not_its_own(write=write)
+    return answer[name]
+
+
+def _not_its_own(*, write: bool) -> UnreachableError:
+    return UnreachableError("unreachable", f"{SYSTEM} gave an answer that is not its own.", system=SYSTEM, outcome_unknown=write)
 
 
 def _refusal(what: str, error: exceptions.ClientError, *, write: bool) -> DeprovisionError:

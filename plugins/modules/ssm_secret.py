@@ -151,7 +151,7 @@ def _write(client: SsmClient, name: str, wanted: str | None, params: Params) -> 
         client.delete(name)
     else:
         client.put(name, wanted, description=params["description"], key_id=params["key_id"])
-    after = client.get(name)
+    after = client.read_back(name, wanted)
     if (after and after.value) != wanted:
         done = "the deletion of" if wanted is None else "the new value of"
         raise DeprovisionError(

@@ -233,6 +233,19 @@ def test_an_outage_to_the_end_is_made_good_by_the_buffer(
     assert clock.slept == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 4.0]
 
 
+def test_a_stream_that_never_begins_was_not_seen(run_main: ModuleRunner, script: responses.RequestsMock, clock: Clock) -> None:
+    """That time has passed while waiting for it proves nothing; the buffer does."""
+
+    def late(request: requests.PreparedRequest) -> t.Any:
+        clock.time += timedelta(seconds=60)
+        raise requests.exceptions.ReadTimeout("late")
+
+    expect_session(script, tail=True)
+    script.add_callback("GET", LOG, late)
+    expect_stream(script, clock, event(30), tail=False)
+    assert run_main("heroku_log_watch", PARAMS).result["lines"] == 1
+
+
 def test_an_outage_that_stays_is_inconclusive(run_main: ModuleRunner, script: responses.RequestsMock, clock: Clock) -> None:
     clock.time = SINCE + timedelta(seconds=70)
     for _ in range(3):

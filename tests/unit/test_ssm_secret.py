@@ -114,8 +114,17 @@ def test_a_write_that_does_not_read_back_fails(run_main: ModuleRunner, aws: Stub
     """I6."""
     expect_read(aws, "old")
     aws.add_response("put_parameter", {"Version": 5}, WRITE)
-    expect_read(aws, "old")
+    for _ in range(4):
+        expect_read(aws, "old")
     assert run_main("ssm_secret", PARAMS).code == "write_not_confirmed"
+
+
+def test_a_late_read_after_a_write_is_waited_for(run_main: ModuleRunner, aws: Stubber) -> None:
+    expect_read(aws, "old")
+    aws.add_response("put_parameter", {"Version": 5}, WRITE)
+    expect_read(aws, "old")
+    expect_read(aws, VALUE, 5)
+    assert run_main("ssm_secret", PARAMS).result["version"] == 5
 
 
 def test_absent_deletes_and_looks_again(run_main: ModuleRunner, aws: Stubber) -> None:
@@ -133,7 +142,8 @@ def test_absent_deletes_and_looks_again(run_main: ModuleRunner, aws: Stubber) ->
 def test_a_deletion_that_had_no_effect_fails(run_main: ModuleRunner, aws: Stubber) -> None:
     expect_read(aws)
     aws.add_response("delete_parameter", {}, {"Name": NAME})
-    expect_read(aws)
+    for _ in range(4):
+        expect_read(aws)
     assert run_main("ssm_secret", {"name": NAME, "state": "absent"}).code == "write_not_confirmed"
 
 
@@ -251,7 +261,25 @@ def test_a_write_without_an_answer(run_main: ModuleRunner, aws: Stubber, error: 
 
 
 def test_a_garbled_answer_is_not_a_parameter(run_main: ModuleRunner, aws: Stubber) -> None:
+    """botocore makes an empty answer of a body that it cannot read."""
     aws.add_response("get_parameter", {}, READ)
+    assert run_main("ssm_secret", PARAMS).code == "unreachable"
+
+
+def test_a_garbled_answer_to_a_write_is_an_unknown_outcome(run_main: ModuleRunner, aws: Stubber) -> None:
+    expect_read(aws, "old")
+    aws.add_response("put_parameter", {}, WRITE)
+    expect_read(aws, "old")
+    outcome = run_main("ssm_secret", PARAMS)
+    assert (outcome.code, outcome.result["failure"]["outcome_unknown"]) == ("unreachable", True)
+
+
+def test_slow_failures_are_not_repeated_for_ever(run_main: ModuleRunner, aws: Stubber, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each attempt may take ten seconds; a second one is made, a third is not."""
+    moments = iter([0.0, 10.0, 20.5])
+    monkeypatch.setattr(_ssm.time, "monotonic", lambda: next(moments))
+    for _ in range(2):
+        aws.add_client_error("get_parameter", "InternalServerError", http_status_code=500)
     assert run_main("ssm_secret", PARAMS).code == "unreachable"
 
 
@@ -335,6 +363,19 @@ class TestClient:
         with pytest.raises(DeprovisionError) as caught:
             client.by_path("/l")
         assert caught.value.code == "forbidden"
+
+    def test_a_garbled_list_is_not_an_empty_one(self, aws: Stubber, client: _ssm.SsmClient) -> None:
+        aws.add_response("get_parameters_by_path", {})
+        with pytest.raises(DeprovisionError) as caught:
+            client.by_path("/l")
+        assert caught.value.code == "unreachable"
+
+    def test_create_with_a_garbled_answer_observes(self, aws: Stubber, client: _ssm.SsmClient) -> None:
+        aws.add_response("put_parameter", {}, self.FACT)
+        aws.add_client_error("get_parameter", "ParameterNotFound", http_status_code=400)
+        with pytest.raises(DeprovisionError) as caught:
+            client.create("/l/opened", "run 1")
+        assert caught.value.outcome_unknown
 
     def test_delete_of_nothing(self, aws: Stubber, client: _ssm.SsmClient) -> None:
         aws.add_client_error("delete_parameter", "ParameterNotFound", http_status_code=400)
