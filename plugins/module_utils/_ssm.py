@@ -244,7 +244,12 @@ def _part(answer: t.Mapping[str, t.Any], name: str, *, write: bool = False) -> t
 
 
 def _not_its_own(*, write: bool) -> UnreachableError:
-    return UnreachableError("unreachable", f"{SYSTEM} gave an answer that is not its own.", system=SYSTEM, outcome_unknown=write)
+    return UnreachableError(
+        "unreachable",
+        f"{SYSTEM} gave an answer that is not its own{'; the write may have been carried out' if write else ''}.",
+        system=SYSTEM,
+        outcome_unknown=write,
+    )
 
 
 def _refusal(what: str, error: exceptions.ClientError, *, write: bool) -> DeprovisionError:
