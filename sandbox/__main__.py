@@ -32,14 +32,15 @@ class CommandError(Exception):
 
 
 def up(state: StateDirectory, options: argparse.Namespace) -> None:
-    if (control := state.control()) is not None:
+    if state.control() is not None:
         print(f"The sandbox in {state.path} is up already.")
-        print(summary(ask(control, "GET", "/status")))
-        return
-    if not state.held():
-        state.remove_remains()
+    else:
         state.make()
-        launch(state, options.seed)
+        lock = state.hold()
+        # Without the lock somebody else is bringing it up.
+        if lock is not None:
+            state.clear()
+            launch(state, lock, options.seed)
     print(summary(ask(wait_for_control(state), "GET", "/status")))
 
 
@@ -79,35 +80,39 @@ def down(state: StateDirectory, _options: argparse.Namespace) -> None:
             state.wait_until_free(DOWN_SECONDS)
     elif state.held():
         raise CommandError(f"the sandbox in {state.path} is still coming up; try again in a moment")
-    existed = state.remove_remains()
+    existed = state.log.exists()
+    state.remove()
     print(f"The sandbox in {state.path} is down." if existed else f"There is no sandbox in {state.path}.")
 
 
-def launch(state: StateDirectory, seed: Path | None) -> None:
-    command = [sys.executable, "-m", "sandbox.supervisor", str(state.path), *([str(seed.resolve())] if seed else [])]
+def launch(state: StateDirectory, lock: int, seed: Path | None) -> None:
+    """Start the supervisor, which takes the lock over."""
+    command = [sys.executable, "-m", "sandbox.supervisor", str(state.path), str(lock)]
     with state.log.open("wb") as log:
-        supervisor = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-    while state.control() is None:
-        if supervisor.poll() is not None:
-            raise CommandError(failure(state))
-        time.sleep(POLL_SECONDS)
+        subprocess.Popen(
+            [*command, *([str(seed.resolve())] if seed else [])],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=[lock],
+        )
+    os.close(lock)
 
 
 def wait_for_control(state: StateDirectory) -> Control:
-    """The control of a sandbox that is up, or that somebody else is bringing up."""
+    """The control of a sandbox that is up, or that is being brought up."""
     deadline = time.monotonic() + UP_SECONDS
     while (control := state.control()) is None:
-        if not state.held() or time.monotonic() > deadline:
-            raise CommandError(failure(state))
+        if not state.held():
+            words = state.log.read_text(encoding="utf-8", errors="replace").strip() if state.log.exists() else ""
+            state.remove()
+            raise CommandError(f"the sandbox did not come up:\n{words}")
+        if time.monotonic() > deadline:
+            raise CommandError(f"the sandbox does not come up, see {state.log}")
         time.sleep(POLL_SECONDS)
     return control
-
-
-def failure(state: StateDirectory) -> str:
-    """The end of the supervisor's log, after which nothing of the sandbox remains."""
-    words = state.log.read_text(encoding="utf-8", errors="replace").strip() if state.log.exists() else ""
-    state.remove_remains()
-    return f"the sandbox did not come up:\n{words}"
 
 
 def running(state: StateDirectory) -> Control:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -16,7 +17,7 @@ LOG = "supervisor.log"
 LOCK = "lock"
 CONTROL = "control.json"
 MADE = "made"
-CONTENTS = (CONTROL, LOG, MADE, "tls", "postgres", "heroku", LOCK)
+CONTENTS = (CONTROL, LOG, "tls", "postgres", "heroku")
 POLL_SECONDS = 0.05
 
 
@@ -37,22 +38,22 @@ class StateDirectory:
         self.log = path / LOG
 
     def make(self) -> None:
-        if not self.path.exists():
+        with contextlib.suppress(FileExistsError):
             self.path.mkdir(mode=0o700, parents=True)
             (self.path / MADE).touch()
 
-    def hold(self) -> bool:
-        """Take the lock until this process ends. False if somebody holds it."""
+    def hold(self) -> int | None:
+        """Take the lock, or None if somebody has it. It is held until every copy of the descriptor is closed."""
         descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            return False
-        return True
+            return None
+        return descriptor
 
     def held(self) -> bool:
-        """Whether a supervisor lives."""
+        """Whether a supervisor lives, or is about to."""
         try:
             with (self.path / LOCK).open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -85,18 +86,21 @@ class StateDirectory:
             return None
         return Control(**json.loads(text)) if self.held() else None
 
-    def remove_remains(self) -> bool:
-        """Remove what a sandbox made, and the directory itself if the sandbox made it and nothing else is in it.
-
-        Returns whether there was anything.
-        """
-        made = (self.path / MADE).exists()
-        found = [entry for name in CONTENTS if (entry := self.path / name).exists()]
-        for entry in found:
+    def clear(self) -> None:
+        """Remove what a sandbox made in the directory."""
+        for name in CONTENTS:
+            entry = self.path / name
             if entry.is_dir():
                 shutil.rmtree(entry)
             else:
-                entry.unlink()
-        if made and not any(self.path.iterdir()):
+                entry.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Leave the directory as it was found: gone, if the sandbox made it and nothing else is in it."""
+        self.clear()
+        made = self.path / MADE
+        remove_directory = made.exists()
+        for entry in (made, self.path / LOCK):
+            entry.unlink(missing_ok=True)
+        if remove_directory and not any(self.path.iterdir()):
             self.path.rmdir()
-        return bool(found)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The one process that owns a sandbox. `python -m sandbox up` starts it detached; SIGTERM ends everything.
 
-usage: python -m sandbox.supervisor STATE_DIR [SEED_FILE]
+usage: python -m sandbox.supervisor STATE_DIR LOCK [SEED_FILE]     (LOCK is the descriptor of the lock that it takes over)
 """
 
 from __future__ import annotations
@@ -64,15 +64,14 @@ def control_app(world: World, token: str) -> Flask:
 
 
 def main() -> int:
-    state = StateDirectory(Path(sys.argv[1]))
-    if not state.hold():
-        print("another sandbox runs in this state directory", file=sys.stderr)
-        return 1
+    state, lock, seed = StateDirectory(Path(sys.argv[1])), int(sys.argv[2]), sys.argv[3:]
+    # The lock is this process's alone: a child that outlived it would seem to be a sandbox that is up.
+    os.set_inheritable(lock, False)
     os.umask(0o077)
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
-    world = World(state.path, seeds.load(Path(sys.argv[2]) if sys.argv[2:] else None))
+    world = World(state.path, seeds.load(Path(seed[0]) if seed else None))
     try:
         world.start()
         token = secrets.token_hex(16)

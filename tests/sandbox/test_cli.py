@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -268,6 +269,20 @@ def test_a_fault_of_aws_is_for_one_operation(faults: Running, found: dict[str, A
 def test_aws_refuses_what_moto_would_take(found: dict[str, Any], name: str, value: str) -> None:
     with pytest.raises(ClientError, match="ValidationException"):
         ssm(found).put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+
+
+def test_of_many_creators_of_one_parameter_one_succeeds(found: dict[str, Any]) -> None:
+    client = ssm(found)
+
+    def create(number: int) -> bool:
+        try:
+            client.put_parameter(Name="/raxx/race", Value=str(number), Type="String")
+        except client.exceptions.ParameterAlreadyExists:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(create, range(8))) == 1
 
 
 def test_aws_knows_its_own_keys_only(found: dict[str, Any]) -> None:
