@@ -130,7 +130,8 @@ _LONGEST_SEARCHED = 4000
 _LONGEST_SHOWN = 500
 _MASKED = (
     (re.compile(r"(\b\w{1,20}://[^\s:/@]*:)\S+@"), r"\1********@"),
-    (re.compile(r"(?i)(password\s*[=:]\s*)('[^']*'|\"[^\"]*\"|\S+)"), r"\1********"),
+    # NAME=value, name: value and the like, where the name says that the value is secret.
+    (re.compile(r"(?i)(\w{0,40}(?:passw|pwd|secret|token|key)\w{0,40}[\"']?\s*[=:]\s*)('[^']*'|\"[^\"]*\"|\S+)"), r"\1********"),
     (re.compile(r"\bp[0-9a-f]{64}\b"), "********"),
 )
 

@@ -198,13 +198,16 @@ def test_output_is_for_people_and_holds_no_password(
         server,
         GREETING,
         f"connecting to postgres://raptor_app:h0rse@b@db.example:5432/x\r\n\x1b[31mred\x07\x1b[0m {secret}\r\n".encode(),
-        b"host=db user=raptor_app password=h0rse-b sslmode=require\r\nbad \xff byte\r\n" + b"x" * 100_000 + b"\r\n",
+        b'host=db user=raptor_app password=h0rse-b sslmode=require\r\nSECRET_KEY_BASE=abc123\n{"api_token": "abc123", "n": 1}\n'
+        b"bad \xff byte\r\n" + b"x" * 100_000 + b"\r\n",
         marker(0),
     )
-    assert outcome.result["output"][:4] == [
+    assert outcome.result["output"][:6] == [
         "connecting to postgres://raptor_app:********@db.example:5432/x",
         "red ********",
         "host=db user=raptor_app password=******** sslmode=require",
+        "SECRET_KEY_BASE=********",
+        '{"api_token": ********, "n": 1}',
         "bad \ufffd byte",
     ]
     assert max(len(line) for line in outcome.result["output"]) <= 500
