@@ -9,6 +9,7 @@ import re
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
@@ -81,8 +82,8 @@ class FaultBook:
         return None
 
 
-class Dialect:
-    """How one system names a request, and how it says that it failed. This one serves plain REST."""
+class Dialect(ABC):
+    """How one system names a request, and how it says that it failed. The names are those of plain REST."""
 
     content_type = "application/json"
 
@@ -97,11 +98,13 @@ class Dialect:
         """Whether a request may change what reads answer."""
         return not self.reads(request)
 
+    @abstractmethod
     def error(self) -> Response:
-        raise NotImplementedError
+        """A 503 in the system's own form."""
 
+    @abstractmethod
     def throttled(self) -> Response:
-        raise NotImplementedError
+        """Too many requests, in the system's own form."""
 
 
 class Faulty:
