@@ -43,6 +43,8 @@ SETTINGS = {
     "max_wal_senders": "0",
     "io_method": "sync",
     "autovacuum": "off",
+    # How long a log-in may take, and so how long a proof waits for half-done ones; Heroku has 60 s.
+    "authentication_timeout": "3s",
     "shared_buffers": "16MB",
     "max_connections": "60",
 }

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import typing as t
+from datetime import timedelta
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import SYSTEM, Dyno, HerokuClient, Release
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse
 from ansible_collections.raxx.deprovision.plugins.module_utils._waiting import Wait
 
 
@@ -17,9 +19,13 @@ def lagging(dynos: t.Iterable[Dyno], version: int) -> list[Dyno]:
     return [dyno for dyno in dynos if dyno.is_process and (dyno.state != "up" or dyno.release is None or dyno.release < version)]
 
 
-def youngest(dynos: t.Iterable[Dyno]) -> str | None:
-    """When the last dyno of the formation changed its state, or V(None) for an app without any."""
-    return max((dyno.updated_at for dyno in dynos if dyno.is_process), default=None)
+def all_up_since(dynos: t.Iterable[Dyno]) -> str | None:
+    """From when on no process of the formation is older than its dyno's last start, or V(None) for an app without dynos.
+
+    Heroku cuts its times to the second, so the last dyno came up within the second that it names; that second is over first.
+    """
+    stamps = [parse(dyno.updated_at) for dyno in dynos if dyno.is_process]
+    return format_time(max(stamps).replace(microsecond=0) + timedelta(seconds=1)) if stamps else None
 
 
 def describe(dynos: t.Iterable[Dyno]) -> list[dict[str, t.Any]]:

@@ -31,6 +31,9 @@ POLLS_WHEN_UNKNOWN = 5  # looks at the credential before a request without an an
 LOOKS_AFTER_REFUSAL = 3  # for what was refused to show its reason
 POLLS_BEFORE_FORCING = 10  # looks at a rotation that somebody else began before it counts as stuck
 
+# How Heroku names the user that serves while a credential is being rotated.
+ROTATING_SUFFIX = "-rotating"
+
 # Unknown words of state are possible: they are neither at work nor settled.
 _AT_WORK = ("rotating", "revoking", "provisioning", "wait_for_provisioning")
 _SETTLED = ("active", "rotation_completed")
@@ -108,7 +111,7 @@ class History:
 def own_user(store: CredentialStore) -> CredentialUser | None:
     """The active user under the credential's own name. The user of C(default) is a random word."""
     for user in store.users:
-        own = not user.name.endswith("-rotating") if store.name == "default" else user.name == store.name
+        own = not user.name.endswith(ROTATING_SUFFIX) if store.name == "default" else user.name == store.name
         if own and user.state == "active" and user.password:
             return user
     return None

@@ -12,7 +12,8 @@ from ansible.module_utils.parsing.convert_bool import boolean
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 Record = t.Dict[str, t.Any]
 
-# Each credential's proof makes two log-ins that the server refuses: the old password and a random one (practice: three probes).
+# Each credential's proof makes two log-ins that the server refuses (with the old password and with a random one) and one
+# statement that it denies. The database says so in its log, which Heroku may show in the app's.
 REFUSED_LOGINS_PER_PROOF = 2
 
 
@@ -49,9 +50,9 @@ def app_list(hostvars: HostVars, names: t.Iterable[str]) -> list[Record]:
 
 
 def rotation_intent(claim: Record) -> Record:
-    """What an engine needs of a claimed rotation to tell whether it has happened; empty if nothing was claimed."""
+    """What an engine needs of a claimed rotation to tell whether it has happened; empty if nothing can be told."""
     intent = claim.get("facts", {}).get("intent")
-    if not intent:
+    if not intent or not claim.get("key"):
         return {}
     return {"at": intent["at"], "fingerprint": intent["fingerprint"], "fingerprint_key": claim.get("key")}
 

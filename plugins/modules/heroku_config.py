@@ -114,17 +114,19 @@ dynos:
       sample: 43
   sample: [{name: web.1, type: web, state: up, release: 43}]
 restarted_at:
-  description: When the last of the dynos came up (RFC 3339, UTC). V(null) for an app without dynos.
+  description:
+    - From when on every dyno has been up on the release (RFC 3339, UTC). V(null) for an app without dynos.
+    - It is the end of the second that Heroku names, for Heroku's times are cut to the second.
   returned: success
   type: str
-  sample: "2026-05-19T10:05:02Z"
+  sample: "2026-05-19T10:05:03.000000Z"
 """
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._app_config import ConfigChange, check_values, differing
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import HerokuClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import HEROKU
-from ansible_collections.raxx.deprovision.plugins.module_utils._release import describe, wait_for_release, youngest
+from ansible_collections.raxx.deprovision.plugins.module_utils._release import all_up_since, describe, wait_for_release
 from ansible_collections.raxx.deprovision.plugins.module_utils._waiting import Wait
 
 SPEC = HEROKU + Spec(
@@ -161,7 +163,7 @@ def run(params: Params, check_mode: bool) -> Result:
         "release": release.version,
         "release_at": release.created_at,
         "dynos": describe(dynos),
-        "restarted_at": youngest(dynos),
+        "restarted_at": all_up_since(dynos),
         "diff": {
             "before": {name: _describe(before.get(name), wanted[name]) for name in wanted},
             "after": dict.fromkeys(wanted, "as wanted"),

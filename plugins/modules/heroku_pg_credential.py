@@ -161,6 +161,12 @@ user:
   returned: success
   type: str
   sample: raptor_app
+users:
+  description: Every user name that the credential can have, including the one that it has while it is being rotated.
+  returned: success
+  type: list
+  elements: str
+  sample: [raptor_app, raptor_app-rotating]
 state:
   description: State of the credential in Heroku's words, for example V(active) or V(rotating).
   returned: success
@@ -213,6 +219,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._module import Pa
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import HEROKU
 from ansible_collections.raxx.deprovision.plugins.module_utils._postgres import end_sessions, session
 from ansible_collections.raxx.deprovision.plugins.module_utils._rotation import (
+    ROTATING_SUFFIX,
     Goal,
     Intent,
     Outcome,
@@ -292,11 +299,13 @@ def _result(params: Params, outcome: Outcome) -> Result:
             "credential_unusable", f"Heroku names no active user for the credential {store.name}.", system=DATA_SYSTEM
         )
     url, settled = store.url(user), is_settled(store)
+    own = user.name.removesuffix(ROTATING_SUFFIX)
     return {
         "changed": outcome.rotated or outcome.sessions_ended > 0,
         "rotated": outcome.rotated and outcome.requests > 0,
         "name": store.name,
         "user": user.name,
+        "users": [own, own + ROTATING_SUFFIX],
         "state": store.state,
         "settled": settled,
         "url": url,
