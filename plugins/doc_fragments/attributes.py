@@ -18,7 +18,7 @@ attributes:
     description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
   action_group:
     description:
-      - Use C(group/raxx.deprovision.NAME) in C(module_defaults) to set the options of a system once for all modules that have them.
+      - Use C(group/raxx.deprovision.NAME) in C(module_defaults) to set the options of a system once for all its modules.
       - NAME is the prefix of those options, C(heroku), C(infisical), C(aws), C(freescout) or C(ledger).
     support: full
 notes:

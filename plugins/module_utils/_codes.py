@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Code:
-    """C(meaning) and C(next_step) are sentences for the operator; C(retryable) says that the same call may simply be made again."""
+    """C(meaning) and C(next_step) are sentences for the operator; C(retryable): the same call may simply be made again."""
 
     meaning: str
     next_step: str

@@ -90,7 +90,7 @@ def plain(value: t.Any) -> t.Any:
 
 def _aware(value: datetime) -> datetime:
     """A column without a time zone is taken as UTC, which is what Heroku's servers run in."""
-    return value if value.tzinfo else value.replace(tzinfo=timezone.utc)  # noqa: UP017  # also read by older interpreters
+    return value if value.tzinfo else value.replace(tzinfo=timezone.utc)  # also read by older interpreters
 
 
 def clean_text(text: str | None) -> str | None:

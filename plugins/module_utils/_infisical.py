@@ -124,7 +124,7 @@ class InfisicalClient:
         Secret.from_answer(self._call("PATCH", name, json={**self._place, "secretValue": value}))
 
     def log_in(self) -> None:
-        """Gets a token where the credentials need a call for it. A refused log-in is never repeated: it would lock the identity."""
+        """Gets a token where the credentials need a call for it. A refused log-in is not repeated: it would lock the identity."""
         self._token = self._credentials.bearer()
         if self._token is None:
             answer = self._http.request(

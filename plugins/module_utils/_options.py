@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import env_fallback
-
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Spec
 
 # doc fragment: heroku

@@ -12,7 +12,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Fa
 Record = t.Mapping[str, t.Any]
 
 
-def plan_lines(event: Event, facts: Facts, credentials: t.Sequence[Record], rotations: t.Mapping[str, Rotation]) -> list[str]:
+def plan_lines(event: Record, facts: Facts, credentials: t.Sequence[Record], rotations: t.Mapping[str, Rotation]) -> list[str]:
     """One line per thing that a real run would change. C(event) is an entry of RV(events) of deprovision_event."""
     present = event["present"]
     name, email = event["event"], event["email"]

@@ -10,6 +10,7 @@ import secrets
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._console import MEMBERSHIPS, SESSIONS, members_of, revoke
@@ -96,11 +97,11 @@ def inspect(params: Params, check_mode: bool) -> Report:
     account, identity = _identity(params)
     people = _People(emails, stated or account, account)
     probes = [
-        *(_Probe("P1", "Console", lambda app=app: _console(params, app, people)) for app in params["consoles"]),
+        *(_Probe("P1", "Console", partial(_console, params, app, people)) for app in params["consoles"]),
         *_credential_probes(params),
-        *(_Probe("Y3", f"app {app['name']}", lambda app=app: _app(params, app)) for app in params["apps"]),
-        _Probe("P3", "AWS SSM", lambda: _aws(params, check_mode)),
-        _Probe("P4", "FreeScout", lambda: _tickets(params)),
+        *(_Probe("Y3", f"app {app['name']}", partial(_app, params, app)) for app in params["apps"]),
+        _Probe("P3", "AWS SSM", partial(_aws, params, check_mode)),
+        _Probe("P4", "FreeScout", partial(_tickets, params)),
     ]
     with ThreadPoolExecutor(max_workers=len(probes)) as pool:
         checks = list(pool.map(lambda probe: probe(), probes))
@@ -168,11 +169,11 @@ def _credential_probes(params: Params) -> list[_Probe]:
             continue
         store = credential["store"]
         if credential["app"]:
-            probes.append(_Probe("Y3", f"credential {credential['name']}", lambda c=credential: _credential(params, c)))
+            probes.append(_Probe("Y3", f"credential {credential['name']}", partial(_credential, params, credential)))
         if store["kind"] == "infisical":
-            probes.append(_Probe("Y4", "Infisical", lambda s=store: _vault(params, s)))
+            probes.append(_Probe("Y4", "Infisical", partial(_vault, params, store)))
         else:
-            probes.append(_Probe("Y5", "AWS SSM", lambda s=store: _parameter(params, s)))
+            probes.append(_Probe("Y5", "AWS SSM", partial(_parameter, params, store)))
     return probes
 
 

@@ -9,7 +9,7 @@ import base64
 import json
 import shlex
 import typing as t
-from urllib.parse import quote, quote_plus, urlsplit, unquote
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 MASK = "********"
 # Shorter values (for example "1" or "prod") would mask half of every message and protect nothing.
@@ -48,13 +48,7 @@ def parts(secret: str) -> set[str]:
 
 def redact(value: t.Any, secrets: t.Iterable[str]) -> t.Any:
     """C(value) (any JSON-like structure) with every form of every one of C(secrets) replaced by a mask."""
-    needles = {
-        form
-        for secret in secrets
-        for part in parts(str(secret))
-        if len(part) >= SHORTEST_SECRET
-        for form in forms(part)
-    }
+    needles = {form for secret in secrets for part in parts(str(secret)) if len(part) >= SHORTEST_SECRET for form in forms(part)}
     return _replace(value, sorted(needles, key=len, reverse=True))
 
 

@@ -190,7 +190,7 @@ def _credential(item: Record, rotation: Rotation | None, operator: str) -> Crede
 
 
 def write_file(path: Path, content: t.Any, *, check_mode: bool) -> bool:
-    """Writes C(content) as JSON, whole or not at all; in check mode, not at all. Returns V(False) if the file holds it already."""
+    """Writes C(content) as JSON, whole or not at all; in check mode, not at all. V(False) if the file holds it already."""
     text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return False

@@ -125,6 +125,17 @@ events:
       description: The person's entry of O(people); empty if there is none.
       type: dict
       sample: {}
+  sample:
+    - event: DEPROV-2026-05-19-jordan.smith
+      email: jordan.smith@raxx.example
+      operator: olivia.osei@raxx.example
+      notice: "2026-05-19T09:00:00.000000Z"
+      opened: "2026-05-19T09:12:00.000000Z"
+      deadline: "2026-05-19T13:00:00.000000Z"
+      closed: false
+      opened_now: true
+      facts: {}
+      present: {}
 since:
   description: When the latest of the events was opened. A rotation that was begun at or after this time covers them all.
   returned: success

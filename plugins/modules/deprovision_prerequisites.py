@@ -23,6 +23,8 @@ extends_documentation_fragment:
   - raxx.deprovision.infisical
   - raxx.deprovision.aws
   - raxx.deprovision.freescout
+requirements:
+  - psycopg2
 options:
   emails:
     description: Email addresses of the people who leave.

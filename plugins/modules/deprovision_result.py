@@ -125,6 +125,17 @@ events:
       description: V(complete), V(incomplete) or V(failed).
       type: str
       sample: complete
+  sample:
+    - event: DEPROV-2026-05-19-jordan.smith
+      email: jordan.smith@raxx.example
+      operator: olivia.osei@raxx.example
+      ticket_id: "812"
+      ticket_number: 4711
+      closed: true
+      ready_for_audit_row: true
+      ready_to_close: true
+      rotations: {raptor_app: 12, audit_archiver: 9}
+      result: complete
 finished_rotations:
   description: The rotations of events that may be closed, with C(credential) and C(rotation).
   returned: success

@@ -135,7 +135,9 @@ def run(params: Params, check_mode: bool) -> Result:
         after = client.read(name)
         if after is None or after.value != value:
             raise DeprovisionError(
-                "write_not_confirmed", f"Infisical accepted {name}, but does not return the value that was written.", system=SYSTEM
+                "write_not_confirmed",
+                f"Infisical accepted {name}, but does not return the value that was written.",
+                system=SYSTEM,
             )
     return {
         "changed": changed,
@@ -148,7 +150,7 @@ def run(params: Params, check_mode: bool) -> Result:
 
 def _describe(name: str, secret: Secret | None, value: str) -> dict[str, str] | None:
     """A secret in a diff: whether it holds the wanted value, never the value."""
-    return secret and {"name": name, "value": "as wanted" if secret.value == value else "another value"}
+    return {"name": name, "value": "as wanted" if secret.value == value else "another value"} if secret else None
 
 
 def main() -> None:

@@ -202,7 +202,12 @@ def test_a_login_that_was_half_done_at_the_rotation_ends_too(
     assert (quick["old_dead"], quick["sessions_ended"], late.is_alive()) == (True, 0, True)
 
     slept: list[float] = []
-    monkeypatch.setattr(_login_proof, "sleep", lambda seconds: (slept.append(seconds), time.sleep(seconds)))
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        time.sleep(seconds)
+
+    monkeypatch.setattr(_login_proof, "sleep", sleep)
     done = run_main("pg_credential_proof", params(server, old, older_than=noted)).result
     late.join(5)
     assert late.link is not None, "the late log-in was to succeed, or the test shows nothing"

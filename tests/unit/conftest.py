@@ -15,6 +15,7 @@ from ansible.module_utils.testing import patch_module_args
 from responses.registries import OrderedRegistry
 
 from .contract import breaches, watched_writes
+from .ledger_world import store  # noqa: F401  # a fixture
 from .sql_script import sql  # noqa: F401  # a fixture
 
 COLLECTION = "ansible_collections.raxx.deprovision.plugins"

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import psycopg2
 import psycopg2.errors
 import pytest
-from ansible_collections.raxx.deprovision.plugins.module_utils import _postgres
 
 if t.TYPE_CHECKING:
     from .conftest import ModuleRunner, Outcome
@@ -35,7 +34,7 @@ def sql_error(sqlstate: str | None) -> psycopg2.Error:
         if sqlstate
         else psycopg2.OperationalError("connection lost")
     )
-    error.__setstate__({"pgcode": sqlstate})  # type: ignore[attr-defined]
+    error.__setstate__({"pgcode": sqlstate})  # type: ignore[no-untyped-call]
     return error
 
 
@@ -142,5 +141,5 @@ class _Cursor:
 @pytest.fixture
 def sql(run_main: ModuleRunner, monkeypatch: pytest.MonkeyPatch) -> SqlScript:
     script = SqlScript(run_main)
-    monkeypatch.setattr(_postgres.psycopg2, "connect", script.connect)
+    monkeypatch.setattr(psycopg2, "connect", script.connect)
     return script

@@ -189,7 +189,7 @@ def test_a_failed_connection_is_told_by_its_sqlstate(
     def refuse(*_arguments: t.Any, **_parameters: t.Any) -> None:
         raise psycopg2.OperationalError(f"connection to {URL} failed")
 
-    monkeypatch.setattr(_postgres.psycopg2, "connect", refuse)
+    monkeypatch.setattr(psycopg2, "connect", refuse)
     monkeypatch.setattr(_postgres, "probe", lambda *_a, **_k: probe)
     outcome = sql.run("console_memberships", PARAMS)
     assert outcome.code == code

@@ -9,7 +9,7 @@ import typing as t
 import pytest
 
 from .conftest import ModuleRunner
-from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, parameters, store  # noqa: F401  # a fixture
+from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, parameters
 
 NOTICE = "2026-05-19T09:00:00.000000Z"
 PERSON = {"email": EMAIL, "memberships": [{"group": "audit-reader"}], "sessions": []}

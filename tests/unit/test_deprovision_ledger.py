@@ -9,7 +9,7 @@ import typing as t
 import pytest
 
 from .conftest import ModuleRunner
-from .ledger_world import EMAIL, EVENT, PREFIX, parameters, store  # noqa: F401  # a fixture
+from .ledger_world import EMAIL, EVENT, PREFIX, parameters
 from .test_deprovision_rotation import CLAIM
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.raxx.deprovision.plugins.module_utils import _prerequisites
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
+from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import HerokuClient
 
 from .conftest import ModuleRunner
 
@@ -54,7 +55,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
         def account(self) -> t.Any:
             return type("Account", (), {"email": answer("account")()})
 
-    monkeypatch.setattr(_prerequisites.HerokuClient, "from_params", lambda params: Client())
+    monkeypatch.setattr(HerokuClient, "from_params", lambda params: Client())
     return found
 
 
@@ -115,7 +116,7 @@ def test_bad_input_is_refused_before_any_look(run_main: ModuleRunner, option: st
 )
 def test_p1(monkeypatch: pytest.MonkeyPatch, operator: str, account: str, emails: list[str], words: str | None) -> None:
     """P1, and the two people whose access this run cannot take: the operator and the last superadmin."""
-    monkeypatch.setattr(_prerequisites.HerokuClient, "from_params", lambda params: None)
+    monkeypatch.setattr(HerokuClient, "from_params", lambda params: None)
     monkeypatch.setattr(_prerequisites, "url_from_config", lambda *arguments: "postgres://db")
     monkeypatch.setattr(_prerequisites, "members_of", lambda *arguments, **options: {"olivia@x.y"})
     nobody = type("Nobody", (), {"people": ()})()
@@ -132,7 +133,7 @@ def test_p1(monkeypatch: pytest.MonkeyPatch, operator: str, account: str, emails
 def test_the_smoke_suite_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Y7: better now than after the rotation."""
     client = type("Client", (), {"app": lambda self, name: None})()
-    monkeypatch.setattr(_prerequisites.HerokuClient, "from_params", lambda params: client)
+    monkeypatch.setattr(HerokuClient, "from_params", lambda params: client)
     app = {"app": "raxx-api-test", "smoke_directory": str(tmp_path), "smoke_command": ["smoke.sh"]}
     with pytest.raises(DeprovisionError, match="is not there"):
         _prerequisites._app({}, app)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import ModuleRunner
-from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, store  # noqa: F401  # a fixture
+from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX
 from .test_progress import AT, FACTS, ROTATED
 
 Params = dict[str, t.Any]

@@ -9,7 +9,7 @@ import typing as t
 from ansible_collections.raxx.deprovision.plugins.module_utils._fingerprint import fingerprint
 
 from .conftest import ModuleRunner
-from .ledger_world import OPERATOR, PREFIX, parameters, store  # noqa: F401  # a fixture
+from .ledger_world import OPERATOR, PREFIX, parameters
 
 URL = "postgres://raptor_app:p0f3d1c2b3a4@db.raxx.example:5432/raptor"
 ASKED = {"ledger_prefix": PREFIX, "credential": "raptor_app", "since": "2026-05-19T09:00:00Z"}

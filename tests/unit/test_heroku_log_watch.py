@@ -366,8 +366,8 @@ class StallingLog(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        host, port = self.server.server_address[:2]
-        body = f'{{"logplex_url": "http://{host!s}:{port}/sessions/1"}}'.encode()
+        host, port = t.cast("tuple[str, int]", self.server.server_address)
+        body = f'{{"logplex_url": "http://{host}:{port}/sessions/1"}}'.encode()
         self.send_response(201)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

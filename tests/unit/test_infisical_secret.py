@@ -28,7 +28,13 @@ PARAMS = {
 
 def secret(value: str, version: int = 4, **more: t.Any) -> dict[str, t.Any]:
     return {
-        "secret": {"id": "s-1", "version": version, "secretValue": value, "updatedAt": f"2026-05-19T10:00:0{version}.000Z", **more}
+        "secret": {
+            "id": "s-1",
+            "version": version,
+            "secretValue": value,
+            "updatedAt": f"2026-05-19T10:00:0{version}.000Z",
+            **more,
+        }
     }
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 from datetime import UTC, datetime
 
@@ -236,7 +237,7 @@ def test_a_deletion_of_unknown_outcome_is_reported(run_main: ModuleRunner, aws: 
     [
         (exceptions.EndpointConnectionError(endpoint_url="https://ssm/"), "unreachable", False),
         (exceptions.ConnectTimeoutError(endpoint_url="https://ssm/"), "unreachable", False),
-        (exceptions.SSLError(endpoint_url="https://ssm/", error="x"), "unreachable", False),
+        (exceptions.SSLError(endpoint_url="https://ssm/", error=OSError("x")), "unreachable", False),
         (exceptions.ReadTimeoutError(endpoint_url="https://ssm/"), "unreachable", True),
         (exceptions.ConnectionClosedError(endpoint_url="https://ssm/"), "unreachable", True),
         (exceptions.NoCredentialsError(), "credentials_missing", False),
@@ -277,7 +278,7 @@ def test_a_garbled_answer_to_a_write_is_an_unknown_outcome(run_main: ModuleRunne
 def test_slow_failures_are_not_repeated_for_ever(run_main: ModuleRunner, aws: Stubber, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each attempt may take ten seconds; a second one is made, a third is not."""
     moments = iter([0.0, 10.0, 20.5])
-    monkeypatch.setattr(_ssm.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
     for _ in range(2):
         aws.add_client_error("get_parameter", "InternalServerError", http_status_code=500)
     assert run_main("ssm_secret", PARAMS).code == "unreachable"
