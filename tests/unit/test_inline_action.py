@@ -114,13 +114,12 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Run:
     collection = work / "ansible_collections" / "raxx" / "deprovision"
     (collection / "plugins" / "modules").mkdir(parents=True)
     (collection / "meta").mkdir()
-    for name in ("action", "module_utils"):
+    for name in ("module_utils", "plugin_utils"):
         (collection / "plugins" / name).symlink_to(ROOT / "plugins" / name)
+    (collection / "plugins" / "action").mkdir()
+    (collection / "plugins" / "action" / "probe.py").symlink_to("../plugin_utils/inline.py")
     (collection / "plugins" / "modules" / "probe.py").write_text(PROBE.lstrip())
-    runtime = {
-        "action_groups": {"all": ["probe"]},
-        "plugin_routing": {"modules": {"probe": {"action_plugin": "raxx.deprovision.inline"}}},
-    }
+    runtime = {"action_groups": {"all": ["probe"]}}
     (collection / "meta" / "runtime.yml").write_text(json.dumps(runtime))
     names = [str(each["name"]) for each in TASKS]
     result = work / "result.json"

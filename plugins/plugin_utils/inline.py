@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import typing as t
 from importlib import import_module
+from pathlib import Path
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
@@ -22,9 +23,14 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._module import (
     shown,
 )
 
+# The name of the link, which is that of the module. The controller loads an action plugin once before it forks workers for
+# its tasks, so they inherit the module and its libraries; only the modules that a play uses are loaded.
+NAME = Path(__file__).stem
+MODULE = import_module(f"ansible_collections.raxx.deprovision.plugins.modules.{NAME}")
+
 
 class ActionModule(ActionBase):
-    """Runs the modules of this collection inside the worker process; C(meta/runtime.yml) sends every one of them here.
+    """Runs a module of this collection inside the worker process. Every link under C(plugins/action) is this file.
 
     An ordinary module task packs itself, starts an interpreter and imports its libraries each time; inline the same C(run)
     is called with the same validated parameters, in about a tenth of the time, and no parameter ever touches a temporary
@@ -40,7 +46,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         super().run(tmp, task_vars)
         if self._can_run_inline():
-            return self._run_inline(str(self._task.resolved_action))
+            return self._run_inline(MODULE.SPEC, MODULE.run)
         result: Result = self._execute_module(task_vars=task_vars)
         if result.pop(HIDDEN_BY_ACTION, False):
             result[HIDDEN] = True
@@ -53,17 +59,16 @@ class ActionModule(ActionBase):
             and not self._play_context.become
         )
 
-    def _run_inline(self, name: str) -> Result:
+    def _run_inline(self, spec: Spec, run: Run) -> Result:
         """What C(AnsibleModule) and C(_module.run_module) do, without leaving the process."""
-        module = import_module(f"ansible_collections.raxx.deprovision.plugins.modules.{name.rpartition('.')[2]}")
-        spec: Spec = module.SPEC
-        run: Run = module.run
         validated = ArgumentSpecValidator(**spec.arguments()).validate(self._task.args)
         secrets = searchable(validated._no_log_values)
         # Plain values only: Ansible's own string and dictionary types mean nothing to the libraries that get them.
         params: Result = json.loads(json.dumps(validated.validated_parameters))
         if validated.error_messages:
-            problem = f"Unsupported parameters for ({name}) module: " if validated.unsupported_parameters else ""
+            problem = (
+                f"Unsupported parameters for ({self._task.resolved_action}) module: " if validated.unsupported_parameters else ""
+            )
             result: Result = {"failed": True, "msg": problem + validated.errors.msg}
         else:
             result = execute(spec, run, params, bool(self._task.check_mode), secrets)
