@@ -172,6 +172,11 @@ CODES: dict[str, Code] = {
         "Console knows no such email address.",
         "Check the spelling. If the person never had a Console account, run with missing_ok=true.",
     ),
+    "access_keeps_appearing": Code(
+        "The person logs in again and again; every session was ended, and new ones came.",
+        "Have the identity provider lock the account out, then run the same command again; it continues where it stopped.",
+        retryable=True,
+    ),
     "not_effective": Code(
         "The change was made, but a later look shows that access is still there.",
         "Run the same command again; if it happens again, somebody or something gives the access back: escalate.",

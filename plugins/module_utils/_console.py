@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import difflib
+import time
 import typing as t
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
@@ -168,6 +169,42 @@ def revoke(
                 removed = frozenset((row[0], row[1]) for row in cursor.fetchall())
         left = _look_again(connection, access, ids) if removed and not check_mode else before if check_mode else ()
     return Revocation(people, missing, before, removed, left)
+
+
+def revoke_until_none(
+    url: str,
+    access: Access,
+    emails: t.Sequence[str],
+    *,
+    passes: int,
+    pause: float,
+    missing_ok: bool,
+    timeout: float,
+    check_mode: bool,
+    sleep: t.Callable[[float], None] = time.sleep,
+) -> Revocation:
+    """Revokes C(access) again until a look finds none, in at most C(passes) looks that are C(pause) seconds apart.
+
+    The answer counts what all of them did. Raises C(access_keeps_appearing) if the last of several looks still found some.
+    """
+    done = revoke(url, access, emails, missing_ok=missing_ok, timeout=timeout, check_mode=check_mode)
+    if check_mode or passes == 1:
+        return done
+    latest = done
+    for _look in range(passes - 1):
+        if not latest.removed:
+            return done
+        sleep(pause)
+        latest = revoke(url, access, emails, missing_ok=missing_ok, timeout=timeout, check_mode=check_mode)
+        done = replace(done, before=done.before + latest.before, removed=done.removed | latest.removed, left=latest.left)
+    if latest.removed:
+        raise DeprovisionError(
+            "access_keeps_appearing",
+            f"{len(done.removed)} sessions were ended in {passes} looks, the last {len(latest.removed)} of them in the last look.",
+            system=SYSTEM,
+            details={"ended": [item.facts for item in done.before]},
+        )
+    return done
 
 
 def array(ids: t.Iterable[t.Any]) -> str:

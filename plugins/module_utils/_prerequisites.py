@@ -21,7 +21,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import HerokuClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._infisical import Credentials, InfisicalClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SsmClient, from_params
-from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import now, parse
 
 Params = t.Mapping[str, t.Any]
 
@@ -91,8 +91,8 @@ class _Probe:
 def inspect(params: Params, check_mode: bool) -> Report:
     """Makes every check that C(params) (the options of the module C(deprovision_prerequisites)) ask for."""
     emails = [check_email(text) for text in params["emails"]]
-    if params["notice"]:
-        parse(params["notice"], "notice")
+    if params["notice"] and parse(params["notice"], "notice") > now():
+        raise DeprovisionError("invalid_input", "The notice lies in the future; give the time at which it was confirmed, in UTC.")
     stated = check_email(params["operator"]) if params["operator"] else ""
     account, identity = _identity(params)
     people = _People(emails, stated or account, account)

@@ -39,6 +39,16 @@ options:
       - A time (RFC 3339). Active sessions that began after it are listed in RV(people[].started_after) as well.
       - Give the time of the first revocation to learn of log-ins since then.
     type: str
+  passes:
+    description:
+      - How often to look at most. With more than one, the module looks again after it has ended sessions, until a look finds
+        none; it fails if the last look still found some. They are ended all the same.
+    type: int
+    default: 1
+  pause:
+    description: Time between two looks, in seconds.
+    type: float
+    default: 1.0
 seealso:
   - module: raxx.deprovision.console_memberships
 """
@@ -56,6 +66,13 @@ EXAMPLES = r"""
     emails:
       - jsmith@raxx.app
     started_after: "2026-05-19T10:02:11Z"
+
+- name: End sessions until the person has stopped logging in
+  raxx.deprovision.console_sessions:
+    heroku_app: raxx-console-prod
+    emails:
+      - jsmith@raxx.app
+    passes: 5
 
 - name: See who is logged in, without ending anything
   raxx.deprovision.console_sessions:
@@ -124,7 +141,11 @@ missing:
   sample: []
 """
 
-from ansible_collections.raxx.deprovision.plugins.module_utils._console import SESSIONS, check_effective, revoke
+from ansible_collections.raxx.deprovision.plugins.module_utils._console import (
+    SESSIONS,
+    check_effective,
+    revoke_until_none,
+)
 from ansible_collections.raxx.deprovision.plugins.module_utils._database import database_url
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import DATABASE
@@ -135,16 +156,20 @@ SPEC = DATABASE + Spec(
         "emails": {"type": "list", "elements": "str", "required": True},
         "missing_ok": {"type": "bool", "default": False},
         "started_after": {"type": "str"},
+        "passes": {"type": "int", "default": 1},
+        "pause": {"type": "float", "default": 1.0},
     }
 )
 
 
 def run(params: Params, check_mode: bool) -> Result:
     since = parse(params["started_after"], "started_after") if params["started_after"] else None
-    done = revoke(
+    done = revoke_until_none(
         database_url(params),
         SESSIONS,
         params["emails"],
+        passes=max(1, params["passes"]),
+        pause=params["pause"],
         missing_ok=params["missing_ok"],
         timeout=params["database_timeout"],
         check_mode=check_mode,

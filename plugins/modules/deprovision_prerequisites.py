@@ -35,7 +35,7 @@ options:
     description: Email address of the operator. By default that of the Heroku account.
     type: str
   notice:
-    description: When the departure was confirmed (RFC 3339). Only its form is checked here.
+    description: When the departure was confirmed (RFC 3339). It must not lie in the future.
     type: str
   console_account:
     description: Whether each person must have a Console account.

@@ -111,3 +111,34 @@ def test_an_error_of_the_revocation_rolls_back(sql: SqlScript, sqlstate: str | N
     sql.expect(REVOKE, IDS, error=sql_error(sqlstate))
     sql.rollback()
     assert sql.run("console_sessions", PARAMS).code == code
+
+
+def test_a_session_that_comes_back_is_ended_too(sql: SqlScript) -> None:
+    """Step 5, back to 1b: looks until a look finds none."""
+    expect_revocation(sql, OLD)
+    sql.expect(LIST, IDS)
+    sql.commit()
+    expect_revocation(sql, NEW)
+    sql.expect(LIST, IDS)
+    sql.commit()
+    expect_find(sql)
+    sql.expect(LIST, IDS)
+    sql.commit()
+    result = sql.run("console_sessions", {**PARAMS, "passes": 3, "pause": 0}).result
+    assert (result["changed"], result["people"][1]["ended"], result["left"]) == (True, [7, 8], 0)
+
+
+def test_sessions_that_keep_coming_are_a_failure(sql: SqlScript) -> None:
+    for _look in range(2):
+        expect_revocation(sql, NEW)
+        sql.expect(LIST, IDS)
+        sql.commit()
+    outcome = sql.run("console_sessions", {**PARAMS, "passes": 2, "pause": 0})
+    assert (outcome.code, "identity provider" in outcome.result["msg"]) == ("access_keeps_appearing", True)
+
+
+def test_a_quiet_person_is_looked_at_once(sql: SqlScript) -> None:
+    expect_find(sql)
+    sql.expect(LIST, IDS)
+    sql.commit()
+    assert sql.run("console_sessions", {**PARAMS, "passes": 5}).result["changed"] is False

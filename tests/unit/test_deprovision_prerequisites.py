@@ -99,7 +99,9 @@ def test_a_refusal_anywhere_stops_before_anything_changes(run_main: ModuleRunner
     assert "It refused the token." in outcome.result["msg"]
 
 
-@pytest.mark.parametrize(("option", "value"), [("emails", ["jordan"]), ("operator", "o'hara"), ("notice", "now")])
+@pytest.mark.parametrize(
+    ("option", "value"), [("emails", ["jordan"]), ("operator", "o'hara"), ("notice", "now"), ("notice", "2999-01-01T00:00:00Z")]
+)
 def test_bad_input_is_refused_before_any_look(run_main: ModuleRunner, option: str, value: t.Any) -> None:
     assert run_main("deprovision_prerequisites", {**PARAMS, option: value}).code == "invalid_input"
 
