@@ -19,6 +19,7 @@ class FilterModule:
             "config_values": _run_data.config_values,
             "credential_list": _run_data.credential_list,
             "distribution_facts": _run_data.distribution_facts,
+            "failure_of": _run_data.failure_of,
             "failures": _run_data.failures,
             "proof_fact": _run_data.proof_fact,
             "rotation_intent": _run_data.rotation_intent,

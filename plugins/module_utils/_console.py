@@ -176,22 +176,22 @@ def revoke_until_none(
     access: Access,
     emails: t.Sequence[str],
     *,
-    passes: int,
+    looks: int,
     pause: float,
     missing_ok: bool,
     timeout: float,
     check_mode: bool,
     sleep: t.Callable[[float], None] = time.sleep,
 ) -> Revocation:
-    """Revokes C(access) again until a look finds none, in at most C(passes) looks that are C(pause) seconds apart.
+    """Revokes C(access) again until a look finds none, in at most C(looks) looks that are C(pause) seconds apart.
 
     The answer counts what all of them did. Raises C(access_keeps_appearing) if the last of several looks still found some.
     """
     done = revoke(url, access, emails, missing_ok=missing_ok, timeout=timeout, check_mode=check_mode)
-    if check_mode or passes == 1:
+    if check_mode or looks == 1:
         return done
     latest = done
-    for _look in range(passes - 1):
+    for _look in range(looks - 1):
         if not latest.removed:
             return done
         sleep(pause)
@@ -200,7 +200,7 @@ def revoke_until_none(
     if latest.removed:
         raise DeprovisionError(
             "access_keeps_appearing",
-            f"{len(done.removed)} sessions were ended in {passes} looks, the last {len(latest.removed)} of them in the last look.",
+            f"{len(done.removed)} sessions were ended in {looks} looks, the last {len(latest.removed)} of them in the last look.",
             system=SYSTEM,
             details={"ended": [item.facts for item in done.before]},
         )

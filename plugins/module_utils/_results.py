@@ -59,10 +59,14 @@ class Outcome:
             return f"PLAN: {self.event.id}; nothing was changed"
         if self.progress.complete:
             return f"COMPLETE: {self.event.id}"
+        head = f"{self.result.upper()}: {self.event.id}."
         said = [f"{failure['step']} ({failure['host']}): {failure['message']}" for failure in self.failures]
-        return f"{self.result.upper()}: {self.event.id}. Missing: {'; '.join(self.progress.missing) or 'closing the ticket'}." + (
-            f" What happened: {' '.join(said)}" if said else ""
-        )
+        missing = [name for name, checkpoint in self.progress.checkpoints.items() if not checkpoint.done] or [
+            "closing the ticket"
+        ]
+        if said:
+            return f"{head} What happened: {' '.join(said)} Missing: {', '.join(missing)}."
+        return f"{head} Missing: {'; '.join(self.progress.missing or missing)}."
 
     @property
     def ticket(self) -> Record:

@@ -125,8 +125,25 @@ def verifications(config: Record, hostvars: HostVars, credentials: t.Sequence[st
 
 
 def failures(hostvars: HostVars, names: t.Iterable[str]) -> list[Record]:
-    """What the role C(failure) has remembered, host by host."""
-    return [dict(hostvars[name]["failure_record"]) for name in names if "failure_record" in hostvars[name]]
+    """What the role C(failure) has remembered, host by host.
+
+    A task that runs once fails for every host of its play; only the host that ran it knows why.
+    """
+    records = [dict(hostvars[name]["failure_record"]) for name in names if "failure_record" in hostvars[name]]
+    return [record for record in records if record["message"]] or records[:1]
+
+
+def failure_of(result: t.Any) -> Record:
+    """The C(code) and C(message) of a failed result; of a loop's, those of its first failed item.
+
+    Nothing else is taken: the arguments and the rest of a result may hold secrets.
+    """
+    if not isinstance(result, t.Mapping):
+        return {"code": "", "message": ""}
+    items = result.get("results")
+    failed = [item for item in items if item.get("failed")] if isinstance(items, list) else []
+    source = failed[0] if failed else result
+    return {"code": str((source.get("failure") or {}).get("code", "")), "message": str(source.get("msg", ""))}
 
 
 def proof_fact(proof: Record) -> Record:

@@ -39,7 +39,7 @@ options:
       - A time (RFC 3339). Active sessions that began after it are listed in RV(people[].started_after) as well.
       - Give the time of the first revocation to learn of log-ins since then.
     type: str
-  passes:
+  looks:
     description:
       - How often to look at most. With more than one, the module looks again after it has ended sessions, until a look finds
         none; it fails if the last look still found some. They are ended all the same.
@@ -72,7 +72,7 @@ EXAMPLES = r"""
     heroku_app: raxx-console-prod
     emails:
       - jsmith@raxx.app
-    passes: 5
+    looks: 5
 
 - name: See who is logged in, without ending anything
   raxx.deprovision.console_sessions:
@@ -156,7 +156,7 @@ SPEC = DATABASE + Spec(
         "emails": {"type": "list", "elements": "str", "required": True},
         "missing_ok": {"type": "bool", "default": False},
         "started_after": {"type": "str"},
-        "passes": {"type": "int", "default": 1},
+        "looks": {"type": "int", "default": 1},
         "pause": {"type": "float", "default": 1.0},
     }
 )
@@ -168,7 +168,7 @@ def run(params: Params, check_mode: bool) -> Result:
         database_url(params),
         SESSIONS,
         params["emails"],
-        passes=max(1, params["passes"]),
+        looks=max(1, params["looks"]),
         pause=params["pause"],
         missing_ok=params["missing_ok"],
         timeout=params["database_timeout"],

@@ -124,7 +124,7 @@ def test_a_session_that_comes_back_is_ended_too(sql: SqlScript) -> None:
     expect_find(sql)
     sql.expect(LIST, IDS)
     sql.commit()
-    result = sql.run("console_sessions", {**PARAMS, "passes": 3, "pause": 0}).result
+    result = sql.run("console_sessions", {**PARAMS, "looks": 3, "pause": 0}).result
     assert (result["changed"], result["people"][1]["ended"], result["left"]) == (True, [7, 8], 0)
 
 
@@ -133,7 +133,7 @@ def test_sessions_that_keep_coming_are_a_failure(sql: SqlScript) -> None:
         expect_revocation(sql, NEW)
         sql.expect(LIST, IDS)
         sql.commit()
-    outcome = sql.run("console_sessions", {**PARAMS, "passes": 2, "pause": 0})
+    outcome = sql.run("console_sessions", {**PARAMS, "looks": 2, "pause": 0})
     assert (outcome.code, "identity provider" in outcome.result["msg"]) == ("access_keeps_appearing", True)
 
 
@@ -141,4 +141,4 @@ def test_a_quiet_person_is_looked_at_once(sql: SqlScript) -> None:
     expect_find(sql)
     sql.expect(LIST, IDS)
     sql.commit()
-    assert sql.run("console_sessions", {**PARAMS, "passes": 5}).result["changed"] is False
+    assert sql.run("console_sessions", {**PARAMS, "looks": 5}).result["changed"] is False

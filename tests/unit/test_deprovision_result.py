@@ -115,7 +115,7 @@ def test_what_happened_and_what_is_missing_are_in_one_line(
     outcome = run_main("deprovision_result", {**asked, "failures": [failure], "path": str(tmp_path)})
     assert outcome.result["complete"] is False
     assert outcome.result["verdict"].startswith(result.upper())
-    assert "C2: still to do for raptor_app" in outcome.result["verdict"]
+    assert "Missing: C1, C2, C4, C5, C6." in outcome.result["verdict"]
     assert "step 2 (raptor_app): It did not work." in outcome.result["verdict"]
     assert json.loads(Path(outcome.result["paths"][0]).read_text())["result"] == result
 

@@ -99,3 +99,27 @@ def test_an_engine_gets_no_intent_where_nothing_was_claimed() -> None:
 def test_a_proof_is_kept_without_its_noise() -> None:
     assert _run_data.proof_fact({"old_dead": True, "failed": False, "invocation": {}})["old_dead"] is True
     assert "invocation" not in _run_data.proof_fact({"invocation": {}})
+
+
+@pytest.mark.parametrize(
+    ("result", "code", "message"),
+    [
+        ({"msg": "It broke.", "failure": {"code": "unreachable"}}, "unreachable", "It broke."),
+        (
+            {"msg": "One or more items failed", "results": [{"msg": "fine"}, {"failed": True, "msg": "It broke."}]},
+            "",
+            "It broke.",
+        ),
+        ({"msg": "non-zero return code", "failed": True}, "", "non-zero return code"),
+        ({}, "", ""),
+        ("skipped", "", ""),
+    ],
+)
+def test_a_failure_is_told_by_its_first_failed_item(result: t.Any, code: str, message: str) -> None:
+    assert _run_data.failure_of(result) == {"code": code, "message": message}
+
+
+def test_a_task_that_ran_once_fails_once() -> None:
+    hosts = {name: {"failure_record": {"host": name, "message": "It broke." if name == "b" else ""}} for name in "abc"}
+    assert [record["host"] for record in _run_data.failures(hosts, "abc")] == ["b"]
+    assert len(_run_data.failures({"a": {"failure_record": {"host": "a", "message": ""}}}, "a")) == 1
