@@ -1,20 +1,26 @@
 # Copyright (c) 2026 Raxx
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes the tables of docs/modules.md from modules and failure codes. With C(--check) it only says whether they are right."""
+"""Writes the tables of the pages in docs/ from modules, failure codes and argument specs.
+
+With C(--check) it only says whether they are right.
+"""
 
 from __future__ import annotations
 
 import sys
 import typing as t
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "modules.md"
+PAGES = ("modules.md", "operations.md", "inventory.md")
 COLLECTION = "ansible_collections.raxx.deprovision.plugins"
 sys.path.insert(0, str(ROOT / "collections"))
+
+Options = t.Mapping[str, t.Mapping[str, t.Any]]
 
 
 def modules() -> t.Iterator[str]:
@@ -33,20 +39,57 @@ def codes() -> t.Iterator[str]:
         yield f"| `{name}` | {code.meaning} | {code.next_step} | {'yes' if code.retryable else ''} |"
 
 
+def variables(role: str, entry_point: str, prefixes: tuple[str, ...] = ("",)) -> t.Iterator[str]:
+    """The options of a role's entry point whose names begin with one of C(prefixes)."""
+    specs = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    options: Options = specs["argument_specs"][entry_point]["options"]
+    yield "| variable | type | required | meaning |"
+    yield "| --- | --- | --- | --- |"
+    for name, option in options.items():
+        if name.startswith(prefixes):
+            yield from _rows(name, option)
+
+
+def _rows(name: str, option: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    kind = f"list of {option['elements']}" if "elements" in option else option["type"]
+    choices = f" One of {', '.join(f'`{choice}`' for choice in option['choices'])}." if "choices" in option else ""
+    yield f"| `{name}` | {kind} | {'yes' if option.get('required') else ''} | {option['description']}{choices} |"
+    for inner, description in option.get("options", {}).items():
+        yield from _rows(f"{name}.{inner}", description)
+
+
+SETTINGS = ("deprovision_", "heroku_", "infisical_", "aws_", "freescout_")
+TABLES: dict[str, t.Callable[[], t.Iterable[str]]] = {
+    "modules": modules,
+    "codes": codes,
+    "consoles": partial(variables, "prerequisites", "console"),
+    "credentials": partial(variables, "prerequisites", "credential"),
+    "engine_heroku": partial(variables, "engine_heroku", "read"),
+    "apps": partial(variables, "prerequisites", "app"),
+    "records": partial(variables, "prerequisites", "record"),
+    "settings": partial(variables, "prerequisites", "main", SETTINGS),
+}
+
+
 def rendered(text: str) -> str:
-    for name, lines in (("modules", modules()), ("codes", codes())):
+    """C(text) with every table that it has a place for."""
+    for name, lines in TABLES.items():
         head, begin, rest = text.partition(f"<!-- {name}: made by docs/render_modules.py -->\n")
-        _old, end, tail = rest.partition(f"<!-- end of {name} -->\n")
-        text = head + begin + "\n" + "\n".join(lines) + "\n\n" + end + tail
+        if begin:
+            _old, end, tail = rest.partition(f"<!-- end of {name} -->\n")
+            text = head + begin + "\n" + "\n".join(lines()) + "\n\n" + end + tail
     return text
 
 
 def main() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    wanted = rendered(text)
-    if "--check" in sys.argv[1:]:
-        sys.exit(0 if text == wanted else "docs/modules.md is not up to date: run make docs")
-    PAGE.write_text(wanted, encoding="utf-8")
+    for page in PAGES:
+        path = ROOT / "docs" / page
+        text = path.read_text(encoding="utf-8")
+        wanted = rendered(text)
+        if "--check" not in sys.argv[1:]:
+            path.write_text(wanted, encoding="utf-8")
+        elif text != wanted:
+            sys.exit(f"docs/{page} is not up to date: run make docs")
 
 
 if __name__ == "__main__":
