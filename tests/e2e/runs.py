@@ -1,0 +1,97 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs of the playbook through ansible-runner, as an operator's job server makes them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import ansible_runner  # type: ignore[import-untyped]
+
+from tests.e2e.world import ROOT, Record, Sandbox, clean_environment
+from tests.leaks import Leaks
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+HOSTS = {"console", "raptor_app", "audit_archiver", "raptor", "audit_record"}
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended. C(place) holds whatever it left: runner's artifacts, the evidence, temporary files."""
+
+    place: Path
+    status: int
+    stats: Record
+    events: list[Record]
+    output: str
+
+    @property
+    def evidence(self) -> list[Path]:
+        return sorted((self.place / "evidence").glob("*/result.json"))
+
+    @property
+    def result(self) -> Record:
+        (file,) = self.evidence
+        found: Record = json.loads(file.read_text(encoding="utf-8"))
+        return found
+
+    @property
+    def changed(self) -> dict[str, int]:
+        """Changes by host, those without any left out."""
+        return {host: number for host, number in self.stats["changed"].items() if number}
+
+    @property
+    def words(self) -> str:
+        """The output on one line, for texts that were wrapped."""
+        return " ".join(self.output.split())
+
+    @property
+    def last_line(self) -> str:
+        lines = [line for line in self.output.splitlines() if line.strip()]
+        return lines[-1] if lines else ""
+
+    @property
+    def failures(self) -> list[str]:
+        """The messages of tasks that failed and were not rescued by the playbook."""
+        return [
+            str(event["event_data"]["res"].get("msg"))
+            for event in self.events
+            if event["event"] in ("runner_on_failed", "runner_on_unreachable")
+        ]
+
+
+def deprovision(sandbox: Sandbox, email: str | None, *, check: bool = False, **given: t.Any) -> Run:
+    """Runs the playbook for C(email) and searches everything that it leaves for secrets.
+
+    C(given) are extra vars but for C(limit), C(tags), C(verbosity), C(inventory), C(environment) (laid over that of the sandbox;
+    V(None) takes a variable away) and C(evidence) (a directory, by default one of the run's own).
+    """
+    options = {name: given.pop(name) for name in ("limit", "tags", "verbosity", "inventory") if name in given}
+    changes: dict[str, str | None] = given.pop("environment", {})
+    place = sandbox.place / f"run-{next(_numbers)}"
+    (place / "private").mkdir(parents=True)
+    given.setdefault("evidence_directory", str(given.pop("evidence", place / "evidence")))
+    environment = {**sandbox.environment, **clean_environment(place / "home"), **changes}
+    with mock.patch.dict(os.environ, {name: value for name, value in environment.items() if value is not None}, clear=True):
+        ended = ansible_runner.run(
+            private_data_dir=str(place / "private"),
+            project_dir=str(ROOT),
+            playbook="deprovision.yml",
+            extravars={**({} if email is None else {"email": email}), **given},
+            cmdline="--check --diff" if check else None,
+            quiet=True,
+            **options,
+        )
+    run = Run(place, int(ended.rc), ended.stats or {}, list(ended.events), COLOUR.sub("", ended.stdout.read()))
+    # What runner itself writes down of its caller's environment is no output of the run.
+    own = [place / "private" / "env", *(place / "private" / "artifacts").glob("*/command")]
+    assert not Leaks(sandbox.secrets()).below(place, but=own)
+    return run

@@ -1,0 +1,63 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A system that is down delays nobody's lock-out; the run stops after it and says what it could not check."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.runs import deprovision
+from tests.e2e.world import Sandbox, facts
+
+# The system, what of it is down and how, the person who leaves meanwhile, and the name by which the run must call it.
+OUTAGES = {
+    "FreeScout": ("freescout", ".", "refuse", "jordan.smith@raxx.example"),
+    "Infisical": ("infisical", ".", "error", "priya.patel@raxx.example"),
+    "AWS": ("aws", ".", "error", "mateo.garcia@raxx.example"),
+    "Heroku": ("heroku", "^/postgres/v0/", "refuse", "jordan.smithers@raxx.example"),
+}
+
+
+@pytest.mark.parametrize("system", OUTAGES)
+def test_the_person_is_locked_out_although_a_system_is_down(sandbox: Sandbox, system: str) -> None:
+    """1a, 1b, C1, P2, P3, P4, Y4."""
+    name, path, kind, email = OUTAGES[system]
+    before = sandbox.dump()
+    assert sandbox.access(email) > (0, 0)
+    sandbox.fault(name, path, kind)
+    try:
+        run = deprovision(sandbox, email)
+    finally:
+        sandbox.mend()
+    after = sandbox.dump()
+
+    assert sandbox.access(email) == (0, 0)
+    assert after["console"]["admins"] == before["console"]["admins"]
+    # Nothing else has happened but that the ledger knows of it, if it was there.
+    assert {place: after[place] for place in ("raptor", "infisical", "heroku")} == {
+        place: before[place] for place in ("raptor", "infisical", "heroku")
+    }
+    assert len(after["freescout"]) == len(before["freescout"])
+    noted = facts(after, "people")
+    assert any(place.startswith(email.replace(".", "-").replace("@", "-")) and place.endswith("/lockout") for place in noted) == (
+        system != "AWS"
+    )
+
+    assert run.status != 0
+    assert run.last_line.startswith(("FAILED: ", "INCOMPLETE: "))
+    result = run.result
+    assert result["result"] in ("failed", "incomplete")
+    assert result["email"] == email
+    assert any(system in failure["message"] for failure in result["failures"])
+    assert system in run.last_line
+    assert result["checkpoints"]["C2"]["grade"] == "missing"
+    assert result["window"]["ended"] is None
+
+
+def test_the_next_run_finishes_what_an_outage_has_left(sandbox: Sandbox) -> None:
+    """S3, 7."""
+    email = "jordan.smith@raxx.example"
+    run = deprovision(sandbox, email)
+    assert (run.status, run.result["result"]) == (0, "complete")
+    assert "audit-export, audit-reader, support" in run.result["checkpoints"]["C1"]["detail"]
+    assert sandbox.rotations() == {"raptor_app": 1, "audit_archiver": 1}
