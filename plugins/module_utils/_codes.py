@@ -170,7 +170,7 @@ CODES: dict[str, Code] = {
     ),
     "unknown_person": Code(
         "Console knows no such email address.",
-        "Check the spelling. If the person never had a Console account, run with missing_ok=true.",
+        "Check the spelling. If the person never had a Console account, say so: -e console_account=false (missing_ok=true).",
     ),
     "access_keeps_appearing": Code(
         "The person logs in again and again; every session was ended, and new ones came.",
