@@ -156,13 +156,9 @@ def _lockout(facts: Facts) -> Checkpoint:
     if fact.get("account") is False:
         return Checkpoint(ATTESTED, fact["at"], f"no Console account, as {fact['by']} stated; none was found")
     before = facts.get("before", {})
-    groups = [membership["group"] for membership in before.get("memberships", [])]
-    listed = f" ({', '.join(groups)})" if groups else ""
-    return Checkpoint(
-        OBSERVED,
-        fact["at"],
-        f"{len(groups)} memberships removed{listed}, {len(before.get('sessions', []))} sessions ended; none left",
-    )
+    groups = ", ".join(membership["group"] for membership in before.get("memberships", []))
+    sessions = len(before.get("sessions", []))
+    return Checkpoint(OBSERVED, fact["at"], f"removed from {groups or 'no group'}; sessions ended: {sessions}; none left")
 
 
 def _rotated(step: int, credentials: t.Sequence[Credential]) -> Checkpoint:

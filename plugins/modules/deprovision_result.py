@@ -152,7 +152,7 @@ lines:
   returned: success
   type: list
   elements: str
-  sample: ["[x] 1  locked out of Console  09:13:00Z  observed: 3 memberships removed, 4 sessions ended; none left"]
+  sample: ["[x] 1  locked out of Console  09:13:00Z  observed: removed from support; sessions ended: 4; none left"]
 verdict:
   description: One line that says complete or what is missing.
   returned: success
