@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.e2e.runs import deprovision
-from tests.e2e.world import Sandbox, facts
+from tests.e2e.world import Sandbox, facts, login_state
 
 # The system, what of it is down and how, the person who leaves meanwhile, and the name by which the run must call it.
 OUTAGES = {
@@ -55,9 +57,23 @@ def test_the_person_is_locked_out_although_a_system_is_down(sandbox: Sandbox, sy
 
 
 def test_the_next_run_finishes_what_an_outage_has_left(sandbox: Sandbox) -> None:
-    """S3, 7."""
-    email = "jordan.smith@raxx.example"
-    run = deprovision(sandbox, email)
-    assert (run.status, run.result["result"]) == (0, "complete")
-    assert "audit-export, audit-reader, support" in run.result["checkpoints"]["C1"]["detail"]
-    assert sandbox.rotations() == {"raptor_app": 1, "audit_archiver": 1}
+    """S3, 3, C3. Without direct access, audit_archiver is left alone."""
+    email = OUTAGES["AWS"][-1]
+    before = sandbox.dump()
+    run = deprovision(sandbox, email, direct_database_access=False)
+    after = sandbox.dump()
+    assert (run.status, run.result["result"]) == (0, "complete"), run.output
+    checkpoint = run.result["checkpoints"]["C3"]
+    assert checkpoint["grade"] == "attested"
+    assert "olivia.osei@raxx.example" in checkpoint["detail"]
+    assert set(run.result["credentials"]["audit_archiver"].values()) == {None}
+    assert sandbox.rotations() == {"raptor_app": 1, "audit_archiver": 0}
+    for place in ("heroku", "ssm"):
+        assert _of_archiver(after[place]) == _of_archiver(before[place])
+    assert not facts(after, "credentials/audit_archiver")
+    assert login_state(sandbox.config()["AUDIT_ARCHIVER_DB_URL"]) == "ok"
+
+
+def _of_archiver(part: object) -> list[str]:
+    """Every line of a dump that speaks of audit_archiver."""
+    return [line for line in json.dumps(part, indent=1, sort_keys=True).splitlines() if "audit_archiver" in line.lower()]

@@ -34,14 +34,12 @@ def assert_refused(run: Run, said: str, untouched: Record, sandbox: Sandbox) -> 
 
 ADDRESSES: dict[str, tuple[t.Any, str]] = {
     "none": (None, "email"),
-    "empty": ("", "[Ee]mail"),
-    "no address": ("jordan.smith", "Not an email address: 'jordan.smith'"),
+    "no address, in a list": ([LEAVER, "jordan.smith"], "Not an email address: 'jordan.smith'"),
     "quotes": ("o'brien\"@raxx.example", "Not an email address"),
     "percent signs": ("jordan%s%(x)s%@raxx.example", "Not an email address"),
     "ten thousand characters": ("j" * 9987 + "@raxx.example", "10000 characters long"),
     "SQL": ("x' OR 1=1; DROP TABLE admins; --@raxx.example", "Not an email address"),
     "Jinja": ("{{ lookup('env', 'HEROKU_API_KEY') }}@raxx.example", "."),
-    "a list with one that is none": ([LEAVER, "nobody"], "Not an email address: 'nobody'"),
 }
 
 
