@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import typing as t
 from importlib import import_module
-from pathlib import Path
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
@@ -23,14 +22,19 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._module import (
     shown,
 )
 
-# The name of the link, which is that of the module. The controller loads an action plugin once before it forks workers for
-# its tasks, so they inherit the module and its libraries; only the modules that a play uses are loaded.
-NAME = Path(__file__).stem
-MODULE = import_module(f"ansible_collections.raxx.deprovision.plugins.modules.{NAME}")
+
+def inline_action(name: str) -> type[InlineAction]:
+    """The action plugin of the module C(name).
+
+    The controller loads an action plugin before it forks workers for its tasks, so they inherit the module and its libraries;
+    only the modules that a play uses are loaded.
+    """
+    module = import_module(f"ansible_collections.raxx.deprovision.plugins.modules.{name}")
+    return type("ActionModule", (InlineAction,), {"spec": module.SPEC, "module_run": staticmethod(module.run)})
 
 
-class ActionModule(ActionBase):
-    """Runs a module of this collection inside the worker process. Every link under C(plugins/action) is this file.
+class InlineAction(ActionBase):
+    """Runs a module of this collection inside the worker process.
 
     An ordinary module task packs itself, starts an interpreter and imports its libraries each time; inline the same C(run)
     is called with the same validated parameters, in about a tenth of the time, and no parameter ever touches a temporary
@@ -43,10 +47,13 @@ class ActionModule(ActionBase):
     _supports_async = False
     _supports_diff = True
 
+    spec: Spec
+    module_run: Run
+
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         super().run(tmp, task_vars)
         if self._can_run_inline():
-            return self._run_inline(MODULE.SPEC, MODULE.run)
+            return self._run_inline(self.spec, self.module_run)
         result: Result = self._execute_module(task_vars=task_vars)
         if result.pop(HIDDEN_BY_ACTION, False):
             result[HIDDEN] = True

@@ -117,7 +117,10 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Run:
     for name in ("module_utils", "plugin_utils"):
         (collection / "plugins" / name).symlink_to(ROOT / "plugins" / name)
     (collection / "plugins" / "action").mkdir()
-    (collection / "plugins" / "action" / "probe.py").symlink_to("../plugin_utils/inline.py")
+    (collection / "plugins" / "action" / "probe.py").write_text(
+        "from ansible_collections.raxx.deprovision.plugins.plugin_utils.inline import inline_action\n"
+        'ActionModule = inline_action("probe")\n'
+    )
     (collection / "plugins" / "modules" / "probe.py").write_text(PROBE.lstrip())
     runtime = {"action_groups": {"all": ["probe"]}}
     (collection / "meta" / "runtime.yml").write_text(json.dumps(runtime))

@@ -51,8 +51,8 @@ def test_everything_that_is_routed_exists() -> None:
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
     modules = sorted(file.stem for file in (ROOT / "plugins" / "modules").glob("[!_]*.py"))
     assert {name for members in runtime["action_groups"].values() for name in members} == set(modules)
-    links = sorted(file.stem for file in (ROOT / "plugins" / "action").iterdir() if file.suffix == ".py")
-    assert links == modules
+    actions = sorted(file.stem for file in (ROOT / "plugins" / "action").iterdir() if file.suffix == ".py")
+    assert actions == modules
 
 
 def test_internal_files_say_so() -> None:

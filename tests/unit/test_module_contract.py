@@ -218,7 +218,7 @@ def test_it_is_a_member_of_the_action_groups_whose_options_it_has_and_runs_inlin
     groups = {"heroku": HEROKU, "infisical": INFISICAL, "aws": AWS, "freescout": FREESCOUT, "ledger": LEDGER}
     wanted = {group for group, shared in groups.items() if shared.options.keys() <= loaded(name).SPEC.options.keys()}
     assert {group for group, members in RUNTIME["action_groups"].items() if name in members} == wanted
-    assert (ROOT / "plugins" / "action" / f"{name}.py").readlink() == Path("../plugin_utils/inline.py")
+    assert f'ActionModule = inline_action("{name}")' in (ROOT / "plugins" / "action" / f"{name}.py").read_text()
 
 
 @pytest.mark.parametrize("file", FILES, ids=NAMES)
