@@ -104,6 +104,19 @@ class InfisicalClient:
         project = "projectId" if api_version == "v4" else "workspaceId"
         self._place = {project: workspace_id, "environment": environment, "secretPath": path}
 
+    @classmethod
+    def from_params(cls, params: t.Mapping[str, t.Any], *, workspace_id: str, environment: str, path: str) -> InfisicalClient:
+        """A client for one folder, with the server and the credentials from the option group C(INFISICAL)."""
+        return cls(
+            params["infisical_url"],
+            Credentials.from_params(params),
+            workspace_id=workspace_id,
+            environment=environment,
+            path=path,
+            api_version=params["infisical_api_version"],
+            timeout=params["infisical_timeout"],
+        )
+
     def read(self, name: str) -> Secret | None:
         """The secret C(name), or V(None) if the folder has none of that name."""
         try:

@@ -19,7 +19,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._errors import De
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import check_email
 from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import FreescoutClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import HerokuClient
-from ansible_collections.raxx.deprovision.plugins.module_utils._infisical import Credentials, InfisicalClient
+from ansible_collections.raxx.deprovision.plugins.module_utils._infisical import InfisicalClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SsmClient, from_params
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import now, parse
 
@@ -185,14 +185,8 @@ def _credential(params: Params, credential: Params) -> str:
 
 
 def _vault(params: Params, store: Params) -> str:
-    client = InfisicalClient(
-        params["infisical_url"],
-        Credentials.from_params(params),
-        workspace_id=params["infisical_workspace_id"],
-        environment=store["environment"],
-        path=store["path"],
-        api_version=params["infisical_api_version"],
-        timeout=params["infisical_timeout"],
+    client = InfisicalClient.from_params(
+        params, workspace_id=params["infisical_workspace_id"], environment=store["environment"], path=store["path"]
     )
     secret = client.read(store["name"])
     if secret is None:

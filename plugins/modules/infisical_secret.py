@@ -91,12 +91,7 @@ created:
 """
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
-from ansible_collections.raxx.deprovision.plugins.module_utils._infisical import (
-    SYSTEM,
-    Credentials,
-    InfisicalClient,
-    Secret,
-)
+from ansible_collections.raxx.deprovision.plugins.module_utils._infisical import SYSTEM, InfisicalClient, Secret
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import INFISICAL
 from ansible_collections.raxx.deprovision.plugins.module_utils._values import check_storable
@@ -116,14 +111,8 @@ SPEC = INFISICAL + Spec(
 def run(params: Params, check_mode: bool) -> Result:
     name, value = params["name"], params["value"]
     check_storable(value)
-    client = InfisicalClient(
-        params["infisical_url"],
-        Credentials.from_params(params),
-        workspace_id=params["workspace_id"],
-        environment=params["environment"],
-        path=params["path"],
-        api_version=params["infisical_api_version"],
-        timeout=params["infisical_timeout"],
+    client = InfisicalClient.from_params(
+        params, workspace_id=params["workspace_id"], environment=params["environment"], path=params["path"]
     )
     before = client.read(name)
     if before is None and not params["create"]:
