@@ -84,5 +84,5 @@ DATABASE = HEROKU + Spec(
     required_one_of=[["database_url", "heroku_app"]],
 )
 
-# Where the ledger lives; documented by each of the few modules that use it.
+# doc fragment: ledger
 LEDGER = Spec(options={"ledger_prefix": {"type": "str", "required": True}})

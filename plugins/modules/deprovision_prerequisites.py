@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - raxx.deprovision.infisical
   - raxx.deprovision.aws
   - raxx.deprovision.freescout
+  - raxx.deprovision.ledger
 requirements:
   - psycopg2
 options:
@@ -59,10 +60,6 @@ options:
     description: The apps of the inventory, as the filter P(raxx.deprovision.app_list#filter) gives them.
     type: list
     elements: dict
-    required: true
-  ledger_prefix:
-    description: Path in SSM below which the ledger lives.
-    type: str
     required: true
   infisical_workspace_id:
     description: Id of the vault's project.

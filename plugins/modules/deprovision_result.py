@@ -19,11 +19,8 @@ extends_documentation_fragment:
   - raxx.deprovision.attributes
   - raxx.deprovision.attributes.state
   - raxx.deprovision.aws
+  - raxx.deprovision.ledger
 options:
-  ledger_prefix:
-    description: Path in SSM below which the ledger lives.
-    type: str
-    required: true
   events:
     description: The events, as M(raxx.deprovision.deprovision_event) returns them.
     type: list

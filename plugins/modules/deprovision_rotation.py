@@ -21,11 +21,8 @@ extends_documentation_fragment:
   - raxx.deprovision.attributes
   - raxx.deprovision.attributes.state
   - raxx.deprovision.aws
+  - raxx.deprovision.ledger
 options:
-  ledger_prefix:
-    description: Path in SSM below which the ledger lives.
-    type: str
-    required: true
   credential:
     description: Name of the credential in the inventory.
     type: str
