@@ -19,12 +19,11 @@ from urllib.parse import urlsplit
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, UnreachableError
 from ansible_collections.raxx.deprovision.plugins.module_utils._log_lines import authentication_failure
+from ansible_collections.raxx.deprovision.plugins.module_utils._output import LINES_KEPT, Lines, clean
 
 SYSTEM = "Heroku rendezvous"
-LINES_KEPT = 20
 CONNECT_TIMEOUT = 10.0  # seconds
 CONNECT_ATTEMPTS = 3
-_LONGEST_LINE = 65536  # bytes; a longer one is cut, so that a command without line ends cannot fill the memory
 _GREETING = b"rendezvous"
 _END_OF_INPUT = b"\x04"
 _MARKER = re.compile(rb"\xef\xbf\xbf heroku-command-exit-status: (\d{1,3})")
@@ -86,28 +85,24 @@ class _Reader:
     def __init__(self) -> None:
         self.started = False
         self.exit_status: int | None = None
-        self._rest = b""
+        self._split = Lines()
         self._lines: deque[str] = deque(maxlen=LINES_KEPT)
         self._refused_role: str | None = None
 
     def feed(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
+        for line in self._split.feed(data):
             self._take(line)
-        if len(self._rest) > _LONGEST_LINE:
-            self._take(self._rest)
-            self._rest = b""
 
     def finish(self) -> Output:
         """The end of the stream. What is left over is a line too, but no marker: digits of its number may be missing."""
-        if self._rest and not _MARKER.search(self._rest):
-            self._take(self._rest)
+        rest = self._split.rest.rstrip(b"\r")
+        if rest and not _MARKER.search(rest):
+            self._take(rest)
         return Output(self.exit_status, tuple(self._lines), self.started, self._refused_role)
 
     def _take(self, line: bytes) -> None:
         if self.exit_status is not None:  # nothing after the marker counts
             return
-        line = line.rstrip(b"\r")
         if not self.started and line == _GREETING:
             self.started = True
             return
@@ -122,26 +117,6 @@ class _Reader:
         if self._refused_role is None:
             self._refused_role = authentication_failure(text)
         self._lines.append(clean(text))
-
-
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# Patterns over a long line take time that grows with its square, so it is cut first; what is shown is shorter than that.
-_LONGEST_SEARCHED = 4000
-_LONGEST_SHOWN = 500
-_MASKED = (
-    (re.compile(r"(\b\w{1,20}://[^\s:/@]*:)\S+@"), r"\1********@"),
-    # NAME=value, name: value and the like, where the name says that the value is secret.
-    (re.compile(r"(?i)(\w{0,40}(?:passw|pwd|secret|token|key)\w{0,40}[\"']?\s*[=:]\s*)('[^']*'|\"[^\"]*\"|\S+)"), r"\1********"),
-    (re.compile(r"\bp[0-9a-f]{64}\b"), "********"),
-)
-
-
-def clean(text: str) -> str:
-    """Output of a command for people: without control characters and what looks like a password, and not too long."""
-    text = _CONTROL.sub("", text)[:_LONGEST_SEARCHED]
-    for pattern, replacement in _MASKED:
-        text = pattern.sub(replacement, text)
-    return text[:_LONGEST_SHOWN]
 
 
 def _connect(host: str, port: int, ca_path: str | None) -> ssl.SSLSocket:
