@@ -48,10 +48,14 @@ class Person:
 
 @dataclass(frozen=True)
 class Item:
-    """One membership or session: whose it is, what tells it from the others of that person, and its facts for the record."""
+    """One membership or session: whose it is, what tells it from the others of that person, and its facts for the record.
+
+    C(name) is what a result calls it: the group's name, or the session's id.
+    """
 
     person_id: t.Any
     key: t.Any
+    name: t.Any
     facts: dict[str, t.Any]
     started_at: datetime | None = None
 
@@ -107,7 +111,7 @@ def _membership(row: tuple[t.Any, ...]) -> Item:
     person_id, group_id, name, granted_at, granted_by = row
     group = str(group_id) if name is None else str(name)
     facts = {"group": group, "group_id": plain(group_id), "granted_at": plain(granted_at), "granted_by": plain(granted_by)}
-    return Item(person_id, group_id, facts)
+    return Item(person_id, group_id, group, facts)
 
 
 def _session(row: tuple[t.Any, ...]) -> Item:
@@ -118,7 +122,7 @@ def _session(row: tuple[t.Any, ...]) -> Item:
         "last_seen_at": plain(last_seen_at),
         "user_agent": clean_text(user_agent),
     }
-    return Item(person_id, session_id, facts, started_at and _aware(started_at))
+    return Item(person_id, session_id, facts["id"], facts, started_at and _aware(started_at))
 
 
 MEMBERSHIPS = Access(
@@ -250,15 +254,27 @@ def near_matches(missing: t.Sequence[str], known: t.Sequence[str]) -> dict[str, 
     }
 
 
-def check_effective(revocation: Revocation, what: str, people: t.Any) -> None:
-    """Raises C(not_effective), with the record of what was done, if the later look found C(what) of them again."""
-    if revocation.left:
+def result(revocation: Revocation, what: str, people: list[dict[str, t.Any]], *, check_mode: bool) -> dict[str, t.Any]:
+    """The result of a module that revoked C(what); C(people) is the record of it, person by person.
+
+    Raises C(not_effective), with that record, if the later look found C(what) of them again.
+    """
+    if revocation.left and not check_mode:
         raise DeprovisionError(
             "not_effective",
             f"{len(revocation.removed)} {what} were taken away, but {len(revocation.left)} are there again.",
             system=SYSTEM,
             details={"people": people, "left": [item.facts for item in revocation.left]},
         )
+    return {
+        "changed": bool(revocation.removed),
+        "people": people,
+        "missing": list(revocation.missing),
+        "diff": {
+            "before": {person.email: [item.name for item in revocation.had(person)] for person in revocation.people},
+            "after": {person.email: [] for person in revocation.people},
+        },
+    }
 
 
 def members_of(url: str, group: str, *, timeout: float) -> set[str]:

@@ -84,5 +84,13 @@ DATABASE = HEROKU + Spec(
     required_one_of=[["database_url", "heroku_app"]],
 )
 
+# doc fragment: console. Whose access to Console is taken away.
+CONSOLE = DATABASE + Spec(
+    options={
+        "emails": {"type": "list", "elements": "str", "required": True},
+        "missing_ok": {"type": "bool", "default": False},
+    }
+)
+
 # doc fragment: ledger
 LEDGER = Spec(options={"ledger_prefix": {"type": "str", "required": True}})

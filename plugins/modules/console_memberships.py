@@ -19,20 +19,9 @@ author:
 extends_documentation_fragment:
   - raxx.deprovision.attributes
   - raxx.deprovision.attributes.state
+  - raxx.deprovision.console
   - raxx.deprovision.database
   - raxx.deprovision.heroku
-options:
-  emails:
-    description: Email addresses of the people. Capitals and small letters are the same.
-    type: list
-    elements: str
-    required: true
-  missing_ok:
-    description:
-      - Whether an address that Console does not know is accepted.
-      - The default is to fail before anything is changed, naming addresses that look alike.
-    type: bool
-    default: false
 seealso:
   - module: raxx.deprovision.console_sessions
 """
@@ -91,17 +80,12 @@ missing:
   sample: []
 """
 
-from ansible_collections.raxx.deprovision.plugins.module_utils._console import MEMBERSHIPS, check_effective, revoke
+from ansible_collections.raxx.deprovision.plugins.module_utils._console import MEMBERSHIPS, plain, result, revoke
 from ansible_collections.raxx.deprovision.plugins.module_utils._database import database_url
-from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
-from ansible_collections.raxx.deprovision.plugins.module_utils._options import DATABASE
+from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, run_module
+from ansible_collections.raxx.deprovision.plugins.module_utils._options import CONSOLE
 
-SPEC = DATABASE + Spec(
-    options={
-        "emails": {"type": "list", "elements": "str", "required": True},
-        "missing_ok": {"type": "bool", "default": False},
-    }
-)
+SPEC = CONSOLE
 
 
 def run(params: Params, check_mode: bool) -> Result:
@@ -116,23 +100,13 @@ def run(params: Params, check_mode: bool) -> Result:
     people = [
         {
             "email": person.email,
-            "id": person.id if isinstance(person.id, int) else str(person.id),
+            "id": plain(person.id),
             "memberships_before": [item.facts for item in done.had(person)],
-            "removed": [item.facts["group"] for item in done.lost(person)],
+            "removed": [item.name for item in done.lost(person)],
         }
         for person in done.people
     ]
-    if not check_mode:
-        check_effective(done, "memberships", people)
-    return {
-        "changed": bool(done.removed),
-        "people": people,
-        "missing": list(done.missing),
-        "diff": {
-            "before": {person.email: [item.facts["group"] for item in done.had(person)] for person in done.people},
-            "after": {person.email: [] for person in done.people},
-        },
-    }
+    return result(done, "memberships", people, check_mode=check_mode)
 
 
 def main() -> None:

@@ -20,20 +20,10 @@ author:
 extends_documentation_fragment:
   - raxx.deprovision.attributes
   - raxx.deprovision.attributes.state
+  - raxx.deprovision.console
   - raxx.deprovision.database
   - raxx.deprovision.heroku
 options:
-  emails:
-    description: Email addresses of the people. Capitals and small letters are the same.
-    type: list
-    elements: str
-    required: true
-  missing_ok:
-    description:
-      - Whether an address that Console does not know is accepted.
-      - The default is to fail before anything is changed, naming addresses that look alike.
-    type: bool
-    default: false
   started_after:
     description:
       - A time (RFC 3339). Active sessions that began after it are listed in RV(people[].started_after) as well.
@@ -141,20 +131,14 @@ missing:
   sample: []
 """
 
-from ansible_collections.raxx.deprovision.plugins.module_utils._console import (
-    SESSIONS,
-    check_effective,
-    revoke_until_none,
-)
+from ansible_collections.raxx.deprovision.plugins.module_utils._console import SESSIONS, plain, result, revoke_until_none
 from ansible_collections.raxx.deprovision.plugins.module_utils._database import database_url
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
-from ansible_collections.raxx.deprovision.plugins.module_utils._options import DATABASE
+from ansible_collections.raxx.deprovision.plugins.module_utils._options import CONSOLE
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
 
-SPEC = DATABASE + Spec(
+SPEC = CONSOLE + Spec(
     options={
-        "emails": {"type": "list", "elements": "str", "required": True},
-        "missing_ok": {"type": "bool", "default": False},
         "started_after": {"type": "str"},
         "looks": {"type": "int", "default": 1},
         "pause": {"type": "float", "default": 1.0},
@@ -177,27 +161,16 @@ def run(params: Params, check_mode: bool) -> Result:
     people = [
         {
             "email": person.email,
-            "id": person.id if isinstance(person.id, int) else str(person.id),
+            "id": plain(person.id),
             "sessions_before": [item.facts for item in done.had(person)],
-            "ended": [item.facts["id"] for item in done.lost(person)],
+            "ended": [item.name for item in done.lost(person)],
             "started_after": [
                 item.facts for item in done.had(person) if since and (item.started_at is None or item.started_at > since)
             ],
         }
         for person in done.people
     ]
-    if not check_mode:
-        check_effective(done, "sessions", people)
-    return {
-        "changed": bool(done.removed),
-        "people": people,
-        "left": len(done.left),
-        "missing": list(done.missing),
-        "diff": {
-            "before": {person.email: [item.facts["id"] for item in done.had(person)] for person in done.people},
-            "after": {person.email: [] for person in done.people},
-        },
-    }
+    return {**result(done, "sessions", people, check_mode=check_mode), "left": len(done.left)}
 
 
 def main() -> None:
