@@ -76,11 +76,7 @@ class HttpClient:
         self.base_url = check_base_url(system, base_url)
         self.timeout = timeout
         self._parse_error = parse_error
-        self._session = requests.Session()
-        # An explicit (empty) auth keeps requests from replacing the Authorization header with an entry of ~/.netrc.
-        self._session.auth = lambda request: request
-        # A proxy of the environment must never see calls that are meant for this machine.
-        self._session.trust_env = not _is_loopback(urlsplit(self.base_url).hostname or "")
+        self._session = plain_session(self.base_url)
         self._session.headers.update({"User-Agent": "raxx.deprovision", "Accept": "application/json", **headers})
         adapter = HTTPAdapter(
             max_retries=_SafeRetry(
@@ -159,20 +155,31 @@ class HttpClient:
         )
 
 
+def plain_session(url: str) -> requests.Session:
+    """A session for C(url) that adds nothing of this machine's own to a call."""
+    session = requests.Session()
+    # An explicit (empty) auth keeps requests from replacing the Authorization header with an entry of ~/.netrc.
+    session.auth = lambda request: request
+    # A proxy of the environment must never see calls that are meant for this machine.
+    session.trust_env = not is_loopback(url)
+    return session
+
+
 def check_base_url(system: str, url: str) -> str:
     """Returns C(url) without a trailing slash. Raises C(insecure_url) unless it is https, or http on the loopback interface."""
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme == "https" and host and not parts.username:
+    if parts.scheme == "https" and parts.hostname and not parts.username:
         return url.rstrip("/")
-    if parts.scheme == "http" and not parts.username and _is_loopback(host):
+    if parts.scheme == "http" and not parts.username and is_loopback(url):
         return url.rstrip("/")
     raise DeprovisionError(
         "insecure_url", f"The base URL of {system} must be https, or http on the loopback interface.", system=system
     )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether C(url) leads to this machine."""
+    host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -10,19 +10,18 @@ and are counted once; and if the buffer no longer reaches back to what was seen 
 from __future__ import annotations
 
 import contextlib
-import threading
 import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import sleep
-from urllib.parse import urlsplit
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import SYSTEM, HerokuClient
-from ansible_collections.raxx.deprovision.plugins.module_utils._http import CONNECT_TIMEOUT, _is_loopback, check_base_url
+from ansible_collections.raxx.deprovision.plugins.module_utils._http import CONNECT_TIMEOUT, check_base_url, plain_session
 from ansible_collections.raxx.deprovision.plugins.module_utils._log_lines import LogLine, read_line
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now
+from ansible_collections.raxx.deprovision.plugins.module_utils._waiting import bounded
 
 try:
     import requests
@@ -112,12 +111,9 @@ def _follow(response: requests.Response, seen: _Seen, end: datetime, *, tail: bo
 
 
 def _open(url: str, timeout: float) -> requests.Response:
-    session = requests.Session()
-    # The URL is the secret and nothing else is sent: no credentials of ~/.netrc, and no proxy for this machine.
-    session.auth = lambda request: request
-    session.trust_env = not _is_loopback(urlsplit(url).hostname or "")
     headers = {"User-Agent": "raxx.deprovision", "Accept": "text/event-stream", "Accept-Encoding": "identity"}
-    return session.get(url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT, timeout), allow_redirects=False)
+    # The URL is the secret, and nothing else is sent.
+    return plain_session(url).get(url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT, timeout), allow_redirects=False)
 
 
 @contextlib.contextmanager
@@ -128,13 +124,8 @@ def _ends_at(response: requests.Response, end: datetime) -> t.Iterator[None]:
         with contextlib.suppress(HTTPError, OSError, ValueError, RuntimeError, AttributeError):
             response.raw.shutdown()
 
-    timer = threading.Timer(max(0.0, (end - now()).total_seconds()), shut_down)
-    timer.daemon = True
-    timer.start()
-    try:
+    with bounded(max(0.0, (end - now()).total_seconds()), shut_down):
         yield
-    finally:
-        timer.cancel()
 
 
 class _Seen:

@@ -12,13 +12,14 @@ import contextlib
 import os
 import socket
 import ssl
-import threading
 import typing as t
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from time import monotonic, sleep
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
+from ansible_collections.raxx.deprovision.plugins.module_utils._waiting import bounded
 
 try:
     import psycopg2
@@ -129,13 +130,8 @@ def _cut_off(connection: t.Any) -> t.Iterator[None]:
     if connection.closed or not connection.longest_silence:
         yield
         return
-    timer = threading.Timer(connection.longest_silence, _shut_down, (connection.fileno(),))
-    timer.daemon = True
-    timer.start()
-    try:
+    with bounded(connection.longest_silence, partial(_shut_down, connection.fileno())):
         yield
-    finally:
-        timer.cancel()
 
 
 def _shut_down(descriptor: int) -> None:

@@ -12,10 +12,9 @@ from __future__ import annotations
 import time
 import typing as t
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
-from ansible_collections.raxx.deprovision.plugins.module_utils._http import _is_loopback, check_base_url
+from ansible_collections.raxx.deprovision.plugins.module_utils._http import check_base_url, is_loopback
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time
 
 try:
@@ -187,7 +186,7 @@ class SsmClient:
         return str(_part(self._call("get_caller_identity", "", client=self._client("sts")), "Arn"))
 
     def _client(self, service: str) -> t.Any:
-        local = _is_loopback(urlsplit(self._endpoint_url or "").hostname or "")
+        local = is_loopback(self._endpoint_url or "")
         try:
             return t.cast(t.Any, self._session).client(
                 service,

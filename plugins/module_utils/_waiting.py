@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import typing as t
 from time import monotonic, sleep
 
 SHORTEST_PAUSE = 0.25  # seconds
@@ -34,3 +37,15 @@ class Wait:
     def hurry(self) -> None:
         """Begins again with short pauses, since something was just set going."""
         self._pause = min(SHORTEST_PAUSE, self._longest_pause)
+
+
+@contextlib.contextmanager
+def bounded(seconds: float, shut_down: t.Callable[[], None]) -> t.Iterator[None]:
+    """Calls C(shut_down), in another thread, if the block is not done after C(seconds). C(shut_down) must not raise."""
+    timer = threading.Timer(seconds, shut_down)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
