@@ -245,12 +245,7 @@ class Infisical:
         self._place(body, "UpdateSecret")
         value = self._value(body, required=self._legacy)
         with self._lock:
-            # The old server asks for permission first, today's looks the secret up first.
-            if self._legacy and not caller.writes:
-                raise _denied("edit")
-            secret = self._find(name)
-            if not caller.writes:
-                raise _denied("edit")
+            secret = self._writable(caller, name, "edit")
             if approval := self._approval_for(caller):
                 return approval
             new_name = body.get("newSecretName")
@@ -273,11 +268,7 @@ class Infisical:
         caller, body = self.auth.caller(), self._json()
         self._place(body, "DeleteSecret")
         with self._lock:
-            if self._legacy and not caller.writes:
-                raise _denied("delete")
-            secret = self._find(name)
-            if not caller.writes:
-                raise _denied("delete")
+            secret = self._writable(caller, name, "delete")
             if approval := self._approval_for(caller):
                 return approval
             del self._folder[name]
@@ -352,6 +343,15 @@ class Infisical:
         if name not in self._folder:
             raise _no_secret(name)
         return self._folder[name]
+
+    def _writable(self, caller: Caller, name: str, action: str) -> Secret:
+        # The old server asks for permission first, today's looks the secret up first.
+        if self._legacy and not caller.writes:
+            raise _denied(action)
+        secret = self._find(name)
+        if not caller.writes:
+            raise _denied(action)
+        return secret
 
     def _expand(self, value: str) -> str:
         def resolve(match: re.Match[str]) -> str:
