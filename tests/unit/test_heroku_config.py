@@ -46,6 +46,10 @@ def expect_write(script: responses.RequestsMock, values: dict[str, str], body: t
     script.patch(f"{APP}/config-vars", json=body or {}, status=status, match=[matchers.json_params_matcher(values)])
 
 
+def lose_write(script: responses.RequestsMock) -> None:
+    script.patch(f"{APP}/config-vars", body="<html>bad gateway</html>", status=502)
+
+
 def up(version: int) -> list[dict[str, t.Any]]:
     return [dyno("web.1", version), dyno("worker.1", version, updated="2026-05-19T10:05:07Z")]
 
@@ -131,7 +135,7 @@ def test_a_lost_answer_is_looked_up(run_main: ModuleRunner, script: responses.Re
     """I4: executed and error."""
     expect_config(script, OLD)
     expect_release(script, 41)
-    script.patch(f"{APP}/config-vars", body="<html>bad gateway</html>", status=502)
+    lose_write(script)
     expect_config(script, NEW)
     expect_config(script, NEW)
     expect_release(script, 42)
@@ -143,7 +147,7 @@ def test_a_lost_write_is_repeated_after_a_look(run_main: ModuleRunner, script: r
     """I4: not executed and error."""
     expect_config(script, OLD)
     expect_release(script, 41)
-    script.patch(f"{APP}/config-vars", body="<html>bad gateway</html>", status=502)
+    lose_write(script)
     expect_config(script, OLD)
     expect_write(script, NEW)
     expect_config(script, NEW)
@@ -156,7 +160,7 @@ def test_writes_that_get_lost_again_and_again_are_the_end(run_main: ModuleRunner
     expect_config(script, OLD)
     expect_release(script, 41)
     for _write in range(3):
-        script.patch(f"{APP}/config-vars", body="<html>bad gateway</html>", status=502)
+        lose_write(script)
         expect_config(script, OLD)
     outcome = run_main("heroku_config", PARAMS)
     assert (outcome.code, outcome.result["failure"]["outcome_unknown"]) == ("unreachable", True)
