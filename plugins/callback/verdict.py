@@ -22,6 +22,7 @@ import typing as t
 from ansible.plugins.callback import CallbackBase
 
 RESULT = "raxx.deprovision.deprovision_result"
+GOOD = ("COMPLETE", "PLAN")
 # A failure of one of these means that nothing has been changed.
 BEFORE_ANY_CHANGE = (
     "ansible.builtin.assert",
@@ -41,16 +42,25 @@ class CallbackModule(CallbackBase):
     def __init__(self) -> None:
         super().__init__()
         self._verdict: str | None = None
+        self._failure = ""
+        self._untouched = True
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
-        if result.task.resolved_action == RESULT:
-            self._verdict = result.result.get("verdict")
+        answer = result.result
+        # The step that writes the result speaks last; others only look how far it has come.
+        if result.task.resolved_action == RESULT and answer.get("paths"):
+            self._verdict = answer.get("verdict")
+        elif answer.get("changed"):
+            self._untouched = False
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
-        if result.task.resolved_action in BEFORE_ANY_CHANGE and self._verdict is None:
-            self._verdict = " ".join(f"REFUSED: {result.result.get('msg')}".split())
+        self._failure = " ".join(str(result.result.get("msg", "")).split())
+        if result.task.resolved_action in BEFORE_ANY_CHANGE and self._untouched and self._verdict is None:
+            self._verdict = f"REFUSED: {self._failure}"
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
-        if self._verdict:
-            complete = self._verdict.startswith(("COMPLETE", "PLAN"))
-            self._display.display(self._verdict, color="green" if complete else "red")
+        verdict = self._verdict
+        if stats.failures and (verdict is None or verdict.startswith(GOOD)):
+            verdict = f"FAILED: {self._failure}"
+        if verdict:
+            self._display.display(verdict, color="green" if verdict.startswith(GOOD) and not stats.failures else "red")

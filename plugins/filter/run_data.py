@@ -19,9 +19,13 @@ class FilterModule:
             "config_values": _run_data.config_values,
             "credential_list": _run_data.credential_list,
             "distribution_facts": _run_data.distribution_facts,
+            "failed_apps": _run_data.failed_apps,
             "failure_of": _run_data.failure_of,
             "failures": _run_data.failures,
+            "found_again": _run_data.found_again,
             "proof_fact": _run_data.proof_fact,
+            "recheck_fact": _run_data.recheck_fact,
             "rotation_intent": _run_data.rotation_intent,
+            "scope": _run_data.scope,
             "verifications": _run_data.verifications,
         }

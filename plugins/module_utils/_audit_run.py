@@ -40,6 +40,9 @@ LIST_COLUMNS = (
 FIND = (
     f"SELECT run_type::text, operator_email, freescout_ticket_id::text, notes, completed_at FROM {TABLE}"  # noqa: S608  # no data
     " WHERE freescout_ticket_id::text = %(ticket)s AND run_type::text = ANY(%(run_types)s)"
+    # Whoever may insert can forge a row: one of somebody else, or from before the event, is not ours. Clocks may differ a little.
+    " AND lower(operator_email) = lower(%(operator_email)s)"
+    " AND (%(since)s::timestamptz IS NULL OR completed_at >= %(since)s::timestamptz - interval '15 minutes')"
     " AND strpos(E'\\n' || replace(notes, E'\\r', '') || E'\\n', E'\\n' || %(marker)s || E'\\n') > 0"
     " ORDER BY completed_at LIMIT 1"
 )
@@ -75,6 +78,7 @@ class Wanted:
     notes: str
     run_type: str
     fallback: str
+    since: str | None = None
 
     @property
     def marker(self) -> str:
@@ -130,7 +134,16 @@ def _check_columns(cursor: Cursor) -> None:
 
 def _find(cursor: Cursor, wanted: Wanted) -> Row | None:
     run_types = [wanted.run_type, wanted.fallback]
-    cursor.execute(FIND, {"ticket": wanted.ticket_id, "run_types": run_types, "marker": wanted.marker})
+    cursor.execute(
+        FIND,
+        {
+            "ticket": wanted.ticket_id,
+            "run_types": run_types,
+            "marker": wanted.marker,
+            "operator_email": wanted.operator_email,
+            "since": wanted.since,
+        },
+    )
     row = cursor.fetchone()
     return Row(*row) if row else None
 

@@ -92,6 +92,16 @@ CODES: dict[str, Code] = {
         "Look at the app's log for the dyno, then run the same command again; allow more time (dyno_timeout) if it was too slow.",
         retryable=True,
     ),
+    "smoke_failed": Code(
+        "The smoke suite of an app goes on failing.",
+        "Check the prefix of the app's config var, never its value (2d). Stop and escalate if the cause is not clear within "
+        "15 minutes (E2).",
+    ),
+    "smoke_timeout": Code(
+        "The smoke suite of an app does not come to an end.",
+        "Check that the app answers at all and that the time allowed (timeout) is enough. Stop and escalate if the cause is not "
+        "clear within 15 minutes (E2).",
+    ),
     "log_authentication_failure": Code(
         "The app's log shows that PostgreSQL refused a login of the role.",
         "Check that every consumer has the new credential; a dyno that logs this still uses an old one.",
@@ -172,6 +182,14 @@ CODES: dict[str, Code] = {
         "Console knows no such email address.",
         "Check the spelling. If the person never had a Console account, say so: -e console_account=false (missing_ok=true).",
     ),
+    "config_changed": Code(
+        "A config var that the run had set was changed by somebody else before the app was verified.",
+        "Find out by whom, and run the same command again; it sets the value right.",
+    ),
+    "access_found_after_closing": Code(
+        "A person whose event is closed had access to Console again.",
+        "Find out how, and run the command again with -e new_event=true, so that everything is done anew and recorded.",
+    ),
     "access_keeps_appearing": Code(
         "The person logs in again and again; every session was ended, and new ones came.",
         "Have the identity provider lock the account out, then run the same command again; it continues where it stopped.",
@@ -207,6 +225,10 @@ CODES: dict[str, Code] = {
     "ledger_damaged": Code(
         "A fact of the ledger cannot be read.",
         "Compare the parameter with its version history in SSM; do not edit it before the cause is known.",
+    ),
+    "evidence_not_written": Code(
+        "The result file cannot be written where it was asked for.",
+        "Give another place with -e evidence_directory=... and run the same command again; the ledger holds everything.",
     ),
     "prerequisites_not_met": Code(
         "Something that the procedure needs is not as it must be.",

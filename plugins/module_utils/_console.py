@@ -24,14 +24,15 @@ SYSTEM = "Console database"
 LONGEST_USER_AGENT = 200
 NEAR_MATCHES = 3
 
-# Two rows may differ in capitals only: both are the person's. The database folds the case of both sides, so it is one rule.
+# Two rows may differ in capitals or white space only: both are the person's.
+# The database folds the case of both sides, so it is one rule.
 FIND_PEOPLE = (
     "SELECT id, email FROM admins"
-    " WHERE lower(email) IN (SELECT lower(wanted) FROM unnest(%(emails)s) AS wanted) ORDER BY lower(email), id"
+    " WHERE lower(btrim(email)) IN (SELECT lower(wanted) FROM unnest(%(emails)s) AS wanted) ORDER BY lower(email), id"
 )
 LIST_EMAILS = "SELECT email FROM admins ORDER BY email"
 LIST_MEMBERS = (
-    "SELECT DISTINCT lower(admins.email) FROM admins JOIN rbac_user_groups AS member ON member.user_id = admins.id"
+    "SELECT DISTINCT lower(btrim(admins.email)) FROM admins JOIN rbac_user_groups AS member ON member.user_id = admins.id"
     " JOIN rbac_groups ON rbac_groups.id = member.group_id WHERE rbac_groups.name = %(group)s"
 )
 # A new membership or session refers to the admins row and has to wait for this lock.
@@ -159,7 +160,7 @@ def revoke(
     with session(url, timeout, system=SYSTEM) as connection:
         with transaction(connection, system=SYSTEM) as cursor:
             people = _find(cursor, wanted)
-            known = {person.email.lower() for person in people}
+            known = {person.email.strip().lower() for person in people}
             missing = tuple(email for email in wanted if email.lower() not in known)
             if missing and not missing_ok:
                 raise _unknown(cursor, missing)

@@ -59,9 +59,18 @@ def check_email(text: str) -> str:
 
 def event_id(email: str, opened: datetime, taken: int = 0) -> str:
     """C(DEPROV-YYYY-MM-DD-<prefix>) (P4). C(taken) is how many other events of that day and prefix exist already."""
-    prefix = re.sub(r"[^a-z0-9._-]", "-", email.partition("@")[0])
     suffix = f"-{taken + 1}" if taken else ""
-    return f"DEPROV-{opened:%Y-%m-%d}-{prefix}{suffix}"
+    return f"DEPROV-{opened:%Y-%m-%d}-{_prefix(email)}{suffix}"
+
+
+def _prefix(email: str) -> str:
+    return re.sub(r"[^a-z0-9._-]", "-", email.partition("@")[0])
+
+
+def is_ticket_subject(subject: str, email: str) -> bool:
+    """Whether C(subject) is that of a ticket for a departure of the person, on whatever day (P4)."""
+    prefix = re.escape(_prefix(email))
+    return re.fullmatch(rf"DEPROV-\d{{4}}-\d\d-\d\d-{prefix}(-\d+)?", subject.strip(), re.IGNORECASE) is not None
 
 
 def person_key(email: str) -> str:

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from urllib.parse import urlsplit
 
 
-def fingerprint(value: str, key: str) -> str:
-    """The first 16 bytes of HMAC-SHA256, in hexadecimal."""
-    return hmac.new(key.encode(), value.encode(), hashlib.sha256).hexdigest()[:32]
+def fingerprint(url: str, key: str) -> str:
+    """The first 16 bytes of HMAC-SHA256 over the user and the password of C(url), in hexadecimal.
+
+    The rest of a connection URL is left out, for a database that moves to another host is no rotation.
+    """
+    parts = urlsplit(url)
+    return hmac.new(key.encode(), f"{parts.username}:{parts.password}".encode(), hashlib.sha256).hexdigest()[:32]

@@ -6,21 +6,23 @@
 Below the ledger's prefix:
 
 - C(events/<event>): the person's key. Whoever creates it owns the event id.
-- C(people/<person>/<event>/<fact>): facts of one departure: C(opened), C(before), C(lockout), C(ticket), C(recheck),
-  C(audit_row), C(closed).
+- C(people/<person>/<event>/<fact>): facts of one departure: C(opened), C(before), C(waiver-<credential>),
+  C(lockout-<console>), C(ticket), C(recheck-<console>), C(audit_row-<record>), C(closed).
 - C(credentials/<credential>/<number>/<fact>): facts of one rotation: C(intent), C(settled), C(stored), C(live),
-  C(distributed), C(dead), C(checked), C(verified). C(key) beside them is the key of its fingerprints, a SecureString that is
-  deleted when the event closes.
+  C(distributed-<app>), C(checked), C(dead), C(verified-<app>). Beside them two SecureStrings for a run that must continue
+  this one: C(old), the URL that is being replaced, deleted as soon as it is proved dead; and C(key), the key of the
+  fingerprints, deleted when the event closes.
 - C(credentials/<credential>/latest): a hint where to start looking for the newest rotation; the only value that is
   overwritten.
 
 A fact is JSON. PutParameter without overwrite is atomic, so the first writer wins and everybody reads the same fact.
-No secret is ever a fact.
+A fact whose name ends in a subject holds for that console, credential, app or record alone. No secret is ever a fact.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import typing as t
 from dataclasses import dataclass, field
@@ -34,6 +36,8 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._times import for
 
 Facts = t.Dict[str, t.Any]
 
+# Values beside the facts of a rotation that are none.
+SECRETS = ("key", "old")
 # A parameter of the standard tier holds 4096 bytes; a longer fact is kept in parts of this size.
 PART_SIZE = 4000
 
@@ -52,12 +56,16 @@ class EventRecord:
 
 @dataclass(frozen=True)
 class Rotation:
-    """The C(number)-th rotation of a credential. C(key) is V(None) once the event that it belongs to is closed."""
+    """The C(number)-th rotation of a credential.
+
+    C(key) is V(None) once the event that it belongs to is closed, C(old_url) once the old credential is proved dead.
+    """
 
     credential: str
     number: int
     facts: Facts
     key: str | None = field(default=None, repr=False)
+    old_url: str | None = field(default=None, repr=False)
 
     @property
     def begun(self) -> datetime:
@@ -119,14 +127,14 @@ class Ledger:
     def rotation(self, credential: str, number: int) -> Rotation | None:
         """The C(number)-th rotation of the credential, or V(None) if it was never begun."""
         base = self._rotation(credential, number)
-        raw = {parameter.name[len(base) + 1 :]: parameter.value for parameter in self._store.by_path(base)}
-        key = raw.pop("key", None)
-        return Rotation(credential, number, _decode(raw), key) if "intent" in raw else None
+        raw = self._raw(base)
+        return Rotation(credential, number, _decode(raw), raw.get("key"), raw.get("old")) if "intent" in raw else None
 
     def claim_rotation(self, credential: str, *, since: datetime, url: str, event: str, operator: str, at: datetime) -> Rotation:
         """The rotation that covers C(since), or a new one that is about to begin: its intent is durable when this returns (R1).
 
-        C(url) is the credential's present URL; only its keyed fingerprint is kept.
+        C(url) is the credential's present URL. Its keyed fingerprint is part of the intent; the URL itself is kept beside it, so
+        that a run that continues this one can still prove it dead.
         """
         while True:
             newest = self.newest_rotation(credential)
@@ -136,14 +144,16 @@ class Ledger:
             base = self._rotation(credential, number)
             self._store.create(f"{base}/key", secrets.token_hex(32), secure=True)
             key = _value(self._store.get(f"{base}/key"))
+            if not self._store.create(f"{base}/old", url, secure=True):
+                self._store.put(f"{base}/old", url)
             intent = {"at": format_time(at), "event": event, "operator": operator, "fingerprint": fingerprint(url, key)}
             if self._store.create(f"{base}/intent", _encode(intent)):
                 self._store.put(f"{self._credential(credential)}/latest", str(number), secure=False)
-                return Rotation(credential, number, {"intent": intent}, key)
+                return Rotation(credential, number, {"intent": intent}, key, url)
 
-    def forget_key(self, credential: str, number: int) -> bool:
-        """Destroys the key of a rotation's fingerprints. Returns V(False) if it was gone already."""
-        return self._store.delete(f"{self._rotation(credential, number)}/key")
+    def forget(self, credential: str, number: int, what: str) -> bool:
+        """Destroys the C(key) or the C(old) URL of a rotation. Returns V(False) if it was gone already."""
+        return self._store.delete(f"{self._rotation(credential, number)}/{what}")
 
     def _record(self, base: str, facts: Facts) -> Facts:
         stored: Facts = {}
@@ -159,9 +169,12 @@ class Ledger:
             if self._store.create(f"{base}/{name}", head):
                 stored[name] = value
             else:
-                raw = {parameter.name[len(base) + 1 :]: parameter.value for parameter in self._store.by_path(base)}
-                stored[name] = _decode(raw)[name]
+                stored[name] = _decode(self._raw(base))[name]
         return stored
+
+    def _raw(self, base: str) -> dict[str, str]:
+        """The values right below C(base) by name, undecoded."""
+        return {parameter.name[len(base) + 1 :]: parameter.value for parameter in self._store.by_path(base)}
 
     def _person(self, email: str) -> str:
         return f"{self._prefix}/people/{person_key(email)}"
@@ -171,6 +184,11 @@ class Ledger:
 
     def _rotation(self, credential: str, number: int) -> str:
         return f"{self._credential(credential)}/{number:04d}"
+
+
+def fact_name(kind: str, subject: str) -> str:
+    """The name of a fact of C(kind) that holds for C(subject) alone, a name of the inventory."""
+    return f"{kind}-{re.sub('[^A-Za-z0-9_-]', '-', subject)}"
 
 
 def _event_record(name: str, facts: Facts) -> EventRecord:
@@ -187,7 +205,7 @@ def _encode(value: t.Any) -> str:
 def _decode(raw: t.Mapping[str, str]) -> Facts:
     facts: Facts = {}
     for name, text in raw.items():
-        if "." in name:
+        if "." in name or name in SECRETS:
             continue
         try:
             value = json.loads(text)

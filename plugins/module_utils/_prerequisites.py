@@ -16,10 +16,11 @@ from pathlib import Path
 from ansible_collections.raxx.deprovision.plugins.module_utils._console import MEMBERSHIPS, SESSIONS, members_of, revoke
 from ansible_collections.raxx.deprovision.plugins.module_utils._database import url_from_config
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, UnreachableError
-from ansible_collections.raxx.deprovision.plugins.module_utils._event import check_email
+from ansible_collections.raxx.deprovision.plugins.module_utils._event import check_email, is_ticket_subject
 from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import FreescoutClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import HerokuClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._infisical import InfisicalClient
+from ansible_collections.raxx.deprovision.plugins.module_utils._results import check_writable
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SsmClient, from_params
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import now, parse
 
@@ -82,9 +83,9 @@ class _Probe:
     def __call__(self) -> Check:
         try:
             return Check(self._identifier, self._system, MET, self._look())
-        except UnreachableError as error:
-            return Check(self._identifier, self._system, OUTAGE, error.message, error.code)
         except DeprovisionError as error:
+            if error.retryable or isinstance(error, UnreachableError):
+                return Check(self._identifier, self._system, OUTAGE, error.message, error.code)
             return Check(self._identifier, self._system, REFUSED, f"{error.message} {error.next_step}", error.code)
 
 
@@ -101,11 +102,13 @@ def inspect(params: Params, check_mode: bool) -> Report:
         *_credential_probes(params),
         *(_Probe("Y3", f"app {app['name']}", partial(_app, params, app)) for app in params["apps"]),
         _Probe("P3", "AWS SSM", partial(_aws, params, check_mode)),
-        _Probe("P4", "FreeScout", partial(_tickets, params)),
+        _Probe("P4", "FreeScout", partial(_tickets, params, emails)),
+        _Probe("P5", "evidence", partial(_evidence, params)),
+        _Probe("Y", "inventory", partial(_inventory, params)),
     ]
     with ThreadPoolExecutor(max_workers=len(probes)) as pool:
         checks = list(pool.map(lambda probe: probe(), probes))
-    return Report((identity, *checks), people.operator, tuple(people.found))
+    return Report((identity, *checks), people.operator, tuple(people.found.values()))
 
 
 def _identity(params: Params) -> tuple[str, Check]:
@@ -127,7 +130,13 @@ class _People:
     emails: list[str]
     operator: str
     account: str
-    found: list[dict[str, t.Any]] = field(default_factory=list)
+    found: dict[str, dict[str, t.Any]] = field(default_factory=dict)
+
+    def add(self, email: str, **had: list[dict[str, t.Any]]) -> None:
+        """Notes what an account had. A person can have several: in several consoles, or with other capitals."""
+        person = self.found.setdefault(email, {"email": email, "memberships": [], "sessions": []})
+        for kind, items in had.items():
+            person[kind] = person[kind] + items
 
 
 def _console(params: Params, app: str, people: _People) -> str:
@@ -149,14 +158,12 @@ def _console(params: Params, app: str, people: _People) -> str:
     missing_ok = not params["console_account"]
     memberships = revoke(url, MEMBERSHIPS, people.emails, missing_ok=missing_ok, timeout=timeout, check_mode=True)
     sessions = revoke(url, SESSIONS, people.emails, missing_ok=missing_ok, timeout=timeout, check_mode=True)
-    people.found += [
-        {
-            "email": person.email.lower(),
-            "memberships": [item.facts for item in memberships.had(person)],
-            "sessions": [item.facts for item in sessions.had(person)],
-        }
-        for person in memberships.people
-    ]
+    for person in memberships.people:
+        people.add(
+            person.email.strip().lower(),
+            memberships=[{**item.facts, "console": app} for item in memberships.had(person)],
+            sessions=[{**item.facts, "console": app} for item in sessions.had(person)],
+        )
     accounts = f"{len(memberships.people)} of {len(people.emails)} people have an account"
     return f"{people.operator or 'the operator'} is {group}; {accounts}"
 
@@ -233,12 +240,58 @@ def _write_canary(client: SsmClient, name: str) -> None:
         raise DeprovisionError("write_not_confirmed", "A parameter that was written could not be read back.", system="AWS SSM")
 
 
-def _tickets(params: Params) -> str:
+def _tickets(params: Params, emails: list[str]) -> str:
+    """P4: a ticket that the operator names must be one for this person; anything else would be annotated and closed."""
     client = FreescoutClient.from_params(params)
     number = params["ticket"]
     if number is None:
         client.by_subject("DEPROV-", params["freescout_mailbox_id"])
         return "the API answers; a ticket will be found or created"
-    if not client.by_number(number):
-        raise DeprovisionError("not_found", f"FreeScout has no ticket {number} (P4).", system="FreeScout")
-    return f"ticket {number} exists"
+    if len(emails) > 1:
+        raise DeprovisionError(
+            "invalid_input", "One ticket cannot stand for several people.", next_step="Leave ticket out; each gets its own."
+        )
+    found = client.by_number(number)
+    if not found:
+        raise DeprovisionError(
+            "not_found", f"FreeScout has no ticket {number} (P4).", next_step="Correct -e ticket=... or leave it out."
+        )
+    subject = found[0].subject
+    if not is_ticket_subject(subject, emails[0]):
+        raise DeprovisionError(
+            "invalid_input",
+            f"Ticket {number} has the subject {subject[:80]!r} and is not one for {emails[0]} (P4).",
+            next_step="Correct -e ticket=... or leave it out.",
+        )
+    return f"ticket {number} is {subject}"
+
+
+def _evidence(params: Params) -> str:
+    """I14: nothing is changed unless it can be recorded."""
+    if params["evidence_path"]:
+        check_writable(Path(params["evidence_path"]).absolute())
+    return f"can be written below {params['evidence_path'] or 'nothing'}"
+
+
+def _inventory(params: Params) -> str:
+    problems = inventory_problems(params["credentials"], params["apps"], params["infisical_workspace_id"])
+    if problems:
+        raise DeprovisionError("invalid_input", " ".join(problems), next_step="Complete the inventory (docs/inventory.md).")
+    return f"{len(params['credentials'])} credentials, {len(params['apps'])} apps"
+
+
+def inventory_problems(credentials: t.Sequence[Params], apps: t.Sequence[Params], workspace_id: str) -> list[str]:
+    """What the inventory lacks that is only found where two of its entries are looked at together."""
+    known = {app["name"] for app in apps}
+    problems = []
+    for credential in credentials:
+        name, store = credential["name"], credential["store"]
+        unknown = [consumer["app"] for consumer in credential["consumers"] if consumer["app"] not in known]
+        problems += [f"{name} has the consumer {app}, which is not in the group apps." for app in unknown]
+        if "one_off" in credential["checks"] and not credential["one_off_command"]:
+            problems.append(f"{name} has the check one_off, but no credential_one_off_command.")
+        if store["kind"] == "infisical":
+            problems += [f"The store of {name} has no {key}." for key in ("environment", "path") if not store.get(key)]
+            if not workspace_id:
+                problems.append(f"{name} is kept in Infisical, but infisical_workspace_id is empty (INFISICAL_WORKSPACE_ID).")
+    return problems

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse
 
 Facts = t.Mapping[str, t.Any]
@@ -50,47 +51,56 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Credential:
-    """One credential of the inventory in this run. C(facts) are those of the rotation that covers the event, or V(None).
+    """One credential of the inventory. C(facts) are those of the rotation that covers the event, or V(None); C(step) is 2 or 3.
 
-    C(step) is V(2) or V(3). C(waived_by) names who stated that the person had no access of this kind, where nothing is rotated.
+    C(waiver) is the fact that somebody stated that the person had no access of this kind. It counts only while nothing was
+    rotated; C(waived_now) stands for it in a check run, which writes no fact.
     """
 
     name: str
     step: int
     facts: Facts | None
-    waived_by: str | None = None
+    waiver: Facts | None = None
+    waived_now: bool = False
     checks: tuple[str, ...] = ()
     consumers: tuple[str, ...] = ()
 
-    def has(self, fact: str) -> bool:
-        return self.facts is not None and fact in self.facts
+    @property
+    def waived(self) -> bool:
+        return self.facts is None and (self.waiver is not None or self.waived_now)
+
+    def fact(self, name: str) -> Facts:
+        """The fact C(name), empty if there is none."""
+        return t.cast("Facts", (self.facts or {}).get(name, {}))
+
+    def has(self, *names: str) -> bool:
+        return self.facts is not None and all(name in self.facts for name in names)
+
+    def per_app(self, kind: str) -> list[str]:
+        """The names of the facts of C(kind), one for each app that uses the credential."""
+        return [fact_name(kind, app) for app in self.consumers]
 
     def missing(self) -> list[str]:
         """What still has to happen to this credential, in order, in the operator's words."""
-        if self.waived_by:
+        if self.waived:
             return []
-        needed = {"settled": "rotate", "stored": "store", "live": "prove the new one"}
-        if self.consumers:
-            needed["distributed"] = "distribute"
-        if self.checks:
-            needed["checked"] = " and ".join(self.checks)
-        left = [words for fact, words in needed.items() if not self.has(fact)]
-        if not self.has("dead"):
-            left.append("prove the old one dead")
-        return left
+        needed = {"rotate": ["settled"], "store": ["stored"], "prove the new one": ["live"]}
+        needed["distribute"] = self.per_app("distributed")
+        needed[" and ".join(check.replace("_", "-") for check in self.checks)] = ["checked"] if self.checks else []
+        needed["prove the old one dead"] = ["dead"]
+        return [words for words, facts in needed.items() if facts and not self.has(*facts)]
 
     def claims(self) -> dict[str, bool | None]:
-        """The claims of the result file. V(None): not applicable, or not known."""
-        if self.waived_by:
+        """The claims of the result file. V(None): not applicable."""
+        if self.waived:
             return dict.fromkeys(("rotated", "stored", "distributed", "new_live", "old_dead", "old_sessions_ended"))
-        dead = (self.facts or {}).get("dead", {})
         return {
             "rotated": self.has("settled"),
             "stored": self.has("stored"),
-            "distributed": self.has("distributed") if self.consumers else None,
+            "distributed": self.has(*self.per_app("distributed")) if self.consumers else None,
             "new_live": self.has("live"),
-            "old_dead": bool(dead.get("old_dead")),
-            "old_sessions_ended": self.has("dead") and dead.get("sessions_left") == 0,
+            "old_dead": self.fact("dead").get("old_dead") is True,
+            "old_sessions_ended": self.fact("dead").get("sessions_left") == 0,
         }
 
 
@@ -104,19 +114,29 @@ class Progress:
     closed_at: str | None
 
     @property
+    def undone(self) -> list[str]:
+        """The names of the checkpoints that are not done."""
+        return [name for name, checkpoint in self.checkpoints.items() if not checkpoint.done]
+
+    @property
     def missing(self) -> list[str]:
         """The checkpoints that are not done, as C(C2: reason) lines."""
-        return [f"{name}: {checkpoint.detail}" for name, checkpoint in self.checkpoints.items() if not checkpoint.done]
+        return [f"{name}: {self.checkpoints[name].detail}" for name in self.undone]
+
+    @property
+    def ready_for_recheck(self) -> bool:
+        """C5 is the last look: it counts only after everything before it is proved (I6)."""
+        return set(self.undone) <= {"C5", "C6"}
 
     @property
     def ready_for_audit_row(self) -> bool:
-        """The row is written only after everything else is proved (I9)."""
-        return all(checkpoint.done for name, checkpoint in self.checkpoints.items() if name != "C6")
+        """The row is written only after C5 (I9)."""
+        return set(self.undone) <= {"C6"}
 
     @property
     def ready_to_close(self) -> bool:
         """The ticket closes only after the row is durable (I9)."""
-        return not self.missing
+        return not self.undone
 
     @property
     def complete(self) -> bool:
@@ -132,74 +152,109 @@ class Progress:
         }
 
 
-def evaluate(event: Event, facts: Facts, credentials: t.Sequence[Credential]) -> Progress:
-    """Judges the facts of one event and of the rotations that cover it."""
+def evaluate(
+    event: Event,
+    facts: Facts,
+    *,
+    consoles: t.Sequence[str],
+    credentials: t.Sequence[Credential],
+    records: t.Sequence[str],
+) -> Progress:
+    """Judges the facts of one event and of the rotations that cover it.
+
+    C(consoles), C(credentials) and C(records) are what the event is about: each of them must have its own facts.
+    """
+    checkpoints = {
+        "C1": _lockout(facts, consoles),
+        "C2": _rotated(2, credentials),
+        "C3": _rotated(3, credentials),
+        "C4": _verified(credentials),
+    }
+    checkpoints["C5"] = _rechecked(facts, consoles, after=[checkpoint.at for checkpoint in checkpoints.values() if checkpoint.at])
+    checkpoints["C6"] = _logged(facts, records)
     return Progress(
         event,
-        {
-            "C1": _lockout(facts),
-            "C2": _rotated(2, credentials),
-            "C3": _rotated(3, credentials),
-            "C4": _verified(credentials),
-            "C5": _rechecked(facts),
-            "C6": _logged(facts),
-        },
+        checkpoints,
         {credential.name: credential.claims() for credential in credentials},
         facts["closed"]["at"] if "closed" in facts else None,
     )
 
 
-def _lockout(facts: Facts) -> Checkpoint:
-    fact = facts.get("lockout")
-    if not fact:
-        return Checkpoint(MISSING, None, "the person has not been locked out of Console")
-    if fact.get("account") is False:
-        return Checkpoint(ATTESTED, fact["at"], f"no Console account, as {fact['by']} stated; none was found")
+def _each(facts: Facts, kind: str, subjects: t.Iterable[str]) -> tuple[list[Facts], list[str]]:
+    """The facts of C(kind) that there are, and the subjects that have none."""
+    found = {subject: facts.get(fact_name(kind, subject)) for subject in subjects}
+    return [fact for fact in found.values() if fact], [subject for subject, fact in found.items() if not fact]
+
+
+def _lockout(facts: Facts, consoles: t.Sequence[str]) -> Checkpoint:
+    done, left = _each(facts, "lockout", consoles)
+    if left or not done:
+        return Checkpoint(MISSING, None, f"the person has not been locked out of {', '.join(left) or 'any console'}")
+    at = max(str(fact["at"]) for fact in done)
+    if all(fact.get("account") is False for fact in done):
+        return Checkpoint(ATTESTED, at, f"no Console account, as {done[0]['by']} stated; none was found")
     before = facts.get("before", {})
     groups = ", ".join(membership["group"] for membership in before.get("memberships", []))
     sessions = len(before.get("sessions", []))
-    return Checkpoint(OBSERVED, fact["at"], f"removed from {groups or 'no group'}; sessions ended: {sessions}; none left")
+    return Checkpoint(OBSERVED, at, f"removed from {groups or 'no group'}; sessions ended: {sessions}; none left")
 
 
 def _rotated(step: int, credentials: t.Sequence[Credential]) -> Checkpoint:
     mine = [credential for credential in credentials if credential.step == step]
-    waived = [credential for credential in mine if credential.waived_by]
+    waived = [credential for credential in mine if credential.waived]
     if mine and len(waived) == len(mine):
-        return Checkpoint(ATTESTED, None, f"not needed: no direct database access, as {waived[0].waived_by} stated")
+        waiver = waived[0].waiver or {}
+        return Checkpoint(
+            ATTESTED, waiver.get("at"), f"not needed: no direct database access, as {waiver.get('by', 'the operator')} stated"
+        )
     left = [f"{credential.name}: {', '.join(credential.missing())}" for credential in mine if credential.missing()]
     if left or not mine:
-        return Checkpoint(MISSING, None, f"still to do for {'; '.join(left)}" if left else "no credential was in this run")
-    unproved = [credential.name for credential in mine if not credential.waived_by and not credential.claims()["old_dead"]]
+        return Checkpoint(MISSING, None, f"still to do for {'; '.join(left)}" if left else "no credential of this step is known")
+    rotated = [credential for credential in mine if not credential.waived]
+    unproved = [credential.name for credential in rotated if not credential.claims()["old_dead"]]
     if unproved:
-        return Checkpoint(INCONCLUSIVE, None, f"the old password of {', '.join(unproved)} could not be proved dead by a log-in")
-    last = max(str((credential.facts or {})["dead"]["at"]) for credential in mine if not credential.waived_by)
-    names = ", ".join(credential.name for credential in mine)
+        return Checkpoint(INCONCLUSIVE, None, f"the old password of {', '.join(unproved)} was not proved dead by a log-in")
+    last = max(
+        str(credential.fact(name)["at"])
+        for credential in rotated
+        for name in ("dead", "checked", *credential.per_app("distributed"))
+        if credential.has(name)
+    )
+    names = ", ".join(credential.name for credential in rotated)
     return Checkpoint(OBSERVED, last, f"{names}: rotated, stored, new one works, old one refused with 28P01, old sessions ended")
 
 
 def _verified(credentials: t.Sequence[Credential]) -> Checkpoint:
-    mine = [credential for credential in credentials if credential.consumers and not credential.waived_by]
-    left = [credential.name for credential in mine if not credential.has("verified")]
+    mine = [credential for credential in credentials if credential.consumers and not credential.waived]
+    left = [credential.name for credential in mine if not credential.has(*credential.per_app("verified"))]
     if left or not mine:
-        return Checkpoint(MISSING, None, f"no clean log window with {', '.join(left)}" if left else "no app was in this run")
-    facts = [t.cast("Facts", credential.facts)["verified"] for credential in mine]
+        return Checkpoint(MISSING, None, f"no clean log window with {', '.join(left)}" if left else "no app is known")
+    facts = [credential.fact(name) for credential in mine for name in credential.per_app("verified")]
     last = max(facts, key=lambda fact: str(fact["at"]))
-    return Checkpoint(OBSERVED, last["at"], f"smoke green; log clean from {last['from']} to {last['to']} ({last['lines']} lines)")
+    return Checkpoint(
+        OBSERVED,
+        last["at"],
+        f"smoke green; log clean from {last['from']} to {last['to']} ({last['lines']} lines, {last['requests']} requests)",
+    )
 
 
-def _rechecked(facts: Facts) -> Checkpoint:
-    fact = facts.get("recheck")
-    if not fact:
-        return Checkpoint(MISSING, None, "sessions have not been asked for again")
-    again = fact.get("ended", 0)
-    return Checkpoint(OBSERVED, fact["at"], "0 active sessions" + (f" ({again} new ones had to be ended)" if again else ""))
+def _rechecked(facts: Facts, consoles: t.Sequence[str], *, after: t.Sequence[str]) -> Checkpoint:
+    done, left = _each(facts, "recheck", consoles)
+    if left or not done:
+        return Checkpoint(MISSING, None, f"{', '.join(left) or 'no console'} has not been asked again after everything else")
+    at = min(str(fact["at"]) for fact in done)
+    if any(parse(earlier) > parse(at) for earlier in after):
+        return Checkpoint(INCONCLUSIVE, at, "the last look came before what it must follow")
+    again = sum(int(fact.get("ended", 0)) + int(fact.get("removed", 0)) for fact in done)
+    return Checkpoint(OBSERVED, at, "0 active sessions" + (f" ({again} new ones were found and ended)" if again else ""))
 
 
-def _logged(facts: Facts) -> Checkpoint:
-    fact = facts.get("audit_row")
-    if not fact:
+def _logged(facts: Facts, records: t.Sequence[str]) -> Checkpoint:
+    done, left = _each(facts, "audit_row", records)
+    if left or not done:
         return Checkpoint(MISSING, None, "no audit row")
-    return Checkpoint(OBSERVED, fact["completed_at"], f"{fact['run_type']}, ticket {fact['ticket']}, operator {fact['operator']}")
+    last = done[-1]
+    return Checkpoint(OBSERVED, last["completed_at"], f"{last['run_type']}, ticket {last['ticket']}, operator {last['operator']}")
 
 
 _STEPS = {

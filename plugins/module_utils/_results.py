@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event
-from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, Ledger, Rotation
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, Ledger, Rotation, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._plan import plan_lines
 from ansible_collections.raxx.deprovision.plugins.module_utils._progress import (
     NOT_COVERED,
@@ -34,20 +35,34 @@ _OPEN_ENDED = ("proof_inconclusive", "log_inconclusive", "unreachable")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is to be said of one event. C(lines) is the checklist, or in check mode the plan."""
+    """What is to be said of one event.
+
+    C(failures) are those of this run. They keep an open event from being finished, whatever the ledger says; the record of a
+    closed event stays what it is. C(lines) is the checklist, or in check mode the plan.
+    """
 
     event: Event
     progress: Progress
     facts: Facts
-    rotations: dict[str, int]
+    scope: Record
     failures: tuple[Record, ...]
     lines: tuple[str, ...]
     now: datetime
     check_mode: bool = False
 
     @property
+    def closed(self) -> bool:
+        return self.progress.closed_at is not None
+
+    @property
+    def good(self) -> bool:
+        """Whether this run may end with status 0: complete and nothing failed; in check mode, nothing failed."""
+        return not self.failures and (self.check_mode or self.progress.complete)
+
+    @property
     def result(self) -> str:
-        if self.progress.complete:
+        """The result of the event."""
+        if self.progress.complete and (self.closed or not self.failures):
             return "complete"
         wrong = [failure for failure in self.failures if failure.get("code") not in _OPEN_ENDED]
         return "failed" if wrong else "incomplete"
@@ -55,47 +70,53 @@ class Outcome:
     @property
     def verdict(self) -> str:
         """The one line at the end."""
+        said = " ".join(f"{failure['step']} ({failure['host']}): {failure['message']}" for failure in self.failures)
         if self.check_mode:
-            return f"PLAN: {self.event.id}; nothing was changed"
+            return f"PLAN: {self.event.id}; nothing was changed." + (f" A real run would not get through: {said}" if said else "")
+        if self.closed and said:
+            return f"FAILED: {self.event.id} is closed, and its record stays as it is. What happened in this run: {said}"
         if self.progress.complete:
-            return f"COMPLETE: {self.event.id}"
-        head = f"{self.result.upper()}: {self.event.id}."
-        said = [f"{failure['step']} ({failure['host']}): {failure['message']}" for failure in self.failures]
-        missing = [name for name, checkpoint in self.progress.checkpoints.items() if not checkpoint.done] or [
-            "closing the ticket"
-        ]
+            late = parse(self.progress.closed_at or "") > self.event.deadline
+            return f"COMPLETE: {self.event.id}" + (", but OVERDUE: it took longer than the four hours" if late else "")
+        missing = self.progress.undone or ["closing the ticket"]
         if said:
-            return f"{head} What happened: {' '.join(said)} Missing: {', '.join(missing)}."
-        return f"{head} Missing: {'; '.join(self.progress.missing or missing)}."
+            return f"{self.result.upper()}: {self.event.id}. What happened: {said} Missing: {', '.join(missing)}."
+        return f"INCOMPLETE: {self.event.id}. Missing: {'; '.join(self.progress.missing or missing)}."
 
     @property
     def ticket(self) -> Record:
         return t.cast("Record", self.facts.get("ticket", {}))
 
-    def finished_rotations(self) -> list[dict[str, t.Any]]:
-        if not self.progress.ready_to_close:
-            return []
-        return [{"credential": name, "rotation": number} for name, number in self.rotations.items()]
+    def rotations(self) -> list[dict[str, t.Any]]:
+        """The rotations that cover the event, with C(credential) and C(rotation)."""
+        return [
+            {"credential": credential["name"], "rotation": credential["rotation"]}
+            for credential in self.scope["credentials"]
+            if credential["rotation"] is not None
+        ]
 
     def as_event(self) -> dict[str, t.Any]:
         """The event as RV(events) of M(raxx.deprovision.deprovision_result) documents it."""
+        hindered = bool(self.failures)
         return {
             "event": self.event.id,
             "email": self.event.email,
             "operator": self.event.operator,
+            "opened": format_time(self.event.opened),
             "ticket_id": str(self.ticket.get("id", "")),
             "ticket_number": self.ticket.get("number", 0),
-            "closed": self.progress.closed_at is not None,
-            "ready_for_audit_row": self.progress.ready_for_audit_row,
-            "ready_to_close": self.progress.ready_to_close,
+            "closed": self.closed,
+            "ready_for_recheck": self.progress.ready_for_recheck and not hindered and not self.closed,
+            "ready_for_audit_row": self.progress.ready_for_audit_row and not hindered and not self.closed,
+            "ready_to_close": self.progress.ready_to_close and not hindered and not self.closed,
             "audit_notes": self._audit_notes(),
             "ticket_note": self._ticket_note(),
-            "rotations": self.rotations,
+            "scope": dict(self.scope),
             "result": self.result,
         }
 
     def as_file(self, environment: str) -> dict[str, t.Any]:
-        """The content of C(result.json)."""
+        """The content of C(result.json). What fails after an event is closed is not part of its record."""
         return {
             "event": self.event.id,
             "environment": environment,
@@ -108,7 +129,7 @@ class Outcome:
             "credentials": self.progress.credentials,
             "debts": [],
             "not_covered": list(NOT_COVERED),
-            "failures": [dict(failure) for failure in self.failures],
+            "failures": [] if self.closed else [dict(failure) for failure in self.failures],
         }
 
     def _window(self) -> str:
@@ -137,73 +158,99 @@ class Outcome:
 def collect(
     ledger: Ledger | None,
     events: t.Sequence[Record],
-    credentials: t.Sequence[Record],
+    scope: Record,
     failures: t.Sequence[Record],
     *,
     check_mode: bool,
     now: datetime,
 ) -> list[Outcome]:
-    """Judges C(events) by what the ledger says now. Without a ledger nothing is known but C(failures)."""
+    """Judges C(events) by what the ledger says now. Without a ledger nothing is known but what this run did itself."""
     newest = {
-        str(credential["name"]): ledger.newest_rotation(credential["name"]) if ledger and not credential["waived"] else None
-        for credential in credentials
+        str(credential["name"]): ledger.newest_rotation(credential["name"]) if ledger else None
+        for credential in scope["credentials"]
     }
     outcomes = []
     for record in events:
         event = Event(record["event"], record["email"], record["operator"], parse(record["notice"]), parse(record["opened"]))
         known = ledger.events_of(event.email) if ledger else []
         facts = next((item.facts for item in known if item.event.id == event.id), {})
-        rotations = _covering(ledger, facts, newest, event.opened)
-        progress = evaluate(
-            event, facts, [_credential(item, rotations.get(item["name"]), event.operator) for item in credentials]
-        )
-        outcomes.append(
-            Outcome(
-                event,
-                progress,
-                facts,
-                {name: rotation.number for name, rotation in rotations.items()},
-                tuple(failures),
-                tuple(plan_lines(record, facts, credentials, rotations) if check_mode else checklist(progress, now)),
-                now,
-                check_mode,
-            )
-        )
+        if ledger is None:
+            facts = _facts_of_this_run(record, scope, now)
+        mine = facts["closed"]["scope"] if "closed" in facts else _covered(scope, newest, event.opened)
+        credentials = [_credential(ledger, item, newest.get(item["name"]), facts) for item in mine["credentials"]]
+        progress = evaluate(event, facts, consoles=mine["consoles"], credentials=credentials, records=mine["records"])
+        lines = plan_lines(record, facts, scope["credentials"], credentials) if check_mode else checklist(progress, now)
+        outcomes.append(Outcome(event, progress, facts, mine, tuple(failures), tuple(lines), now, check_mode))
     return outcomes
 
 
-def _covering(
-    ledger: Ledger | None, facts: Facts, newest: t.Mapping[str, Rotation | None], opened: datetime
-) -> dict[str, Rotation]:
-    """The rotations that cover the event: those it was closed with, or the newest that was begun after it was opened."""
-    if ledger and "closed" in facts:
-        closed_with = {name: ledger.rotation(name, number) for name, number in facts["closed"]["rotations"].items()}
-        return {name: rotation for name, rotation in closed_with.items() if rotation}
-    return {name: rotation for name, rotation in newest.items() if rotation and rotation.begun >= opened}
+def _facts_of_this_run(record: Record, scope: Record, now: datetime) -> Facts:
+    """Where the ledger cannot be reached: what the person had, and that the consoles were locked all the same."""
+    lockout = {"at": format_time(now), "account": bool(record["present"]), "by": record["operator"]}
+    return {"before": record["present"], **{fact_name("lockout", console): lockout for console in scope["locked_out"]}}
 
 
-def _credential(item: Record, rotation: Rotation | None, operator: str) -> Credential:
+def _covered(scope: Record, newest: t.Mapping[str, Rotation | None], opened: datetime) -> dict[str, t.Any]:
+    """What an open event is about, with the number of the rotation that covers each credential, if there is one yet.
+
+    The fact C(closed) keeps this, so that later rotations and a later inventory change nothing for a closed event.
+    """
+    credentials = []
+    for item in scope["credentials"]:
+        rotation = newest[item["name"]]
+        credentials.append(
+            {
+                "name": item["name"],
+                "step": int(item["step"]),
+                "checks": list(item["checks"]),
+                "consumers": [consumer["app"] for consumer in item["consumers"]],
+                "waived": bool(item["waived"]),
+                "rotation": rotation.number if rotation and rotation.begun >= opened else None,
+            }
+        )
+    return {"consoles": list(scope["consoles"]), "records": list(scope["records"]), "credentials": credentials}
+
+
+def _credential(ledger: Ledger | None, item: Record, newest: Rotation | None, facts: Facts) -> Credential:
+    number = item["rotation"]
+    rotation = newest if newest and newest.number == number else None
+    if rotation is None and ledger and number is not None:
+        rotation = ledger.rotation(item["name"], number)
     return Credential(
         name=item["name"],
-        step=int(item["step"]),
+        step=item["step"],
         facts=rotation.facts if rotation else None,
-        waived_by=operator if item["waived"] else None,
+        waiver=facts.get(fact_name("waiver", item["name"])),
+        waived_now=item["waived"],
         checks=tuple(item["checks"]),
-        consumers=tuple(consumer["app"] for consumer in item["consumers"]),
+        consumers=tuple(item["consumers"]),
     )
 
 
 def write_file(path: Path, content: t.Any, *, check_mode: bool) -> bool:
-    """Writes C(content) as JSON, whole or not at all; in check mode, not at all. V(False) if the file holds it already."""
+    """Writes C(content) as JSON, whole or not at all; in check mode, not at all. V(False) if the file holds it already.
+
+    Raises C(evidence_not_written).
+    """
     text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return False
-    if check_mode:
-        return True
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).replace(path)
+    try:
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            return False
+        if check_mode:
+            return True
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(file.name).replace(path)
+    except OSError as error:
+        raise DeprovisionError("evidence_not_written", f"{path} could not be written ({type(error).__name__}).") from None
     return True
+
+
+def check_writable(directory: Path) -> None:
+    """Raises C(evidence_not_written) unless files can be made below C(directory), which need not exist yet (I14)."""
+    nearest = next(place for place in (directory, *directory.parents) if place.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise DeprovisionError("evidence_not_written", f"No evidence can be written below {directory}.")

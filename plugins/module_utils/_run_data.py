@@ -8,6 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.raxx.deprovision.plugins.module_utils._codes import CODES
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import fact_name
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 Record = t.Dict[str, t.Any]
@@ -29,6 +31,7 @@ def credential_list(hostvars: HostVars, names: t.Iterable[str], direct_access: b
             "addon": host.get("credential_addon"),
             "store": dict(host["credential_store"]),
             "checks": list(host["credential_checks"]),
+            "one_off_command": host.get("credential_one_off_command"),
             "consumers": [dict(consumer) for consumer in host["credential_consumers"]],
             "waived": host["credential_rotate"] == "direct_access" and not boolean(direct_access),
         }
@@ -57,19 +60,36 @@ def rotation_intent(claim: Record) -> Record:
     return {"at": intent["at"], "fingerprint": intent["fingerprint"], "fingerprint_key": claim.get("key")}
 
 
+def scope(hostvars: HostVars, groups: t.Mapping[str, t.Sequence[str]], direct_access: bool | str) -> Record:
+    """What a run is about: each of these consoles, credentials and records must have its own facts."""
+    return {
+        "consoles": list(groups["consoles"]),
+        "records": list(groups["records"]),
+        "credentials": credential_list(hostvars, groups["credentials"], direct_access),
+        # Known to this run alone; it counts only where the ledger cannot be reached.
+        "locked_out": [
+            name
+            for name in groups["consoles"]
+            if "step1_lock_out_sessions" in hostvars[name] and "failure_record" not in hostvars[name]
+        ],
+    }
+
+
 def apps_in_charge(groups: t.Mapping[str, t.Sequence[str]], hostvars: HostVars, playing: t.Sequence[str], host: str) -> list[str]:
-    """The apps that C(host) looks after: itself; and with C(--limit <credential>), apps that the limit left out.
+    """The apps that C(host) hands new credentials to: itself; and with C(--limit <credential>), apps that the limit left out.
 
     A rotated credential must reach its apps whatever the limit, or they would stop working. The first credential in the
-    play stands in for apps that are not.
+    play stands in for apps that are not. An app for which nothing was rotated is left alone.
     """
     if host in groups["apps"]:
-        return [host]
-    credentials = [name for name in groups["credentials"] if name in playing]
-    if not credentials or host != credentials[0]:
-        return []
-    apps = [consumer["app"] for name in credentials for consumer in hostvars[name]["credential_consumers"]]
-    return [app for app in dict.fromkeys(apps) if app not in playing]
+        mine = [host]
+    else:
+        credentials = [name for name in groups["credentials"] if name in playing]
+        if not credentials or host != credentials[0]:
+            return []
+        apps = [consumer["app"] for name in credentials for consumer in hostvars[name]["credential_consumers"]]
+        mine = [app for app in dict.fromkeys(apps) if app not in playing]
+    return [app for app in mine if rotated_credentials(hostvars, groups["credentials"], app)]
 
 
 def config_values(hostvars: HostVars, credentials: t.Iterable[str], app: str) -> dict[str, str]:
@@ -82,13 +102,13 @@ def config_values(hostvars: HostVars, credentials: t.Iterable[str], app: str) ->
     }
 
 
-def rotated_credentials(hostvars: HostVars, credentials: t.Iterable[str], app: str) -> list[str]:
-    """The credentials of C(app) that this run has rotated, stored and proved (or found so)."""
+def rotated_credentials(hostvars: HostVars, credentials: t.Iterable[str], app: str | None = None) -> list[str]:
+    """The credentials (of C(app)) that this run has rotated, stored and proved, or found so."""
     return [
         name
         for name in credentials
         if "step23_rotate_credential" in hostvars[name]
-        and any(consumer["app"] == app for consumer in hostvars[name]["credential_consumers"])
+        and (app is None or any(consumer["app"] == app for consumer in hostvars[name]["credential_consumers"]))
     ]
 
 
@@ -98,7 +118,8 @@ def distribution_facts(config: Record, hostvars: HostVars, credentials: t.Sequen
         {
             "credential": name,
             "rotation": hostvars[name]["step23_rotate_credential"]["number"],
-            "fact": {"app": result["item"], "release": result["release"], "restarted_at": result["restarted_at"]},
+            "app": result["item"],
+            "fact": {"release": result["release"], "restarted_at": result["restarted_at"]},
         }
         for result in config["results"]
         for name in rotated_credentials(hostvars, credentials, result["item"])
@@ -106,22 +127,64 @@ def distribution_facts(config: Record, hostvars: HostVars, credentials: t.Sequen
 
 
 def verifications(config: Record, hostvars: HostVars, credentials: t.Sequence[str]) -> list[Record]:
-    """The apps that are still to be verified after C(heroku_config): since when, for which credentials."""
+    """The apps that are still to be verified after C(heroku_config): for which credentials, since when, with what to expect.
+
+    The window begins with the restart, if this run made it. Otherwise (a run that continues another one) it begins now
+    (C(since) is V(None)): the old window holds what the other run did. Every proof of this run may show in the log, also that
+    of a credential which the app does not use.
+    """
+    proofs = [
+        hostvars[name]["credential_name"]
+        for name in rotated_credentials(hostvars, credentials)
+        if "dead" not in hostvars[name]["step23_rotate_credential"]["facts"]
+    ]
     due = []
     for result in config.get("results", []):
+        app = result["item"]
         mine = [
             name
-            for name in rotated_credentials(hostvars, credentials, result["item"])
-            if "verified" not in hostvars[name]["step23_rotate_credential"]["facts"]
+            for name in rotated_credentials(hostvars, credentials, app)
+            if fact_name("verified", app) not in hostvars[name]["step23_rotate_credential"]["facts"]
         ]
         if mine:
-            refusals = {
-                hostvars[name]["credential_name"]: REFUSED_LOGINS_PER_PROOF
-                for name in mine
-                if "dead" not in hostvars[name]["step23_rotate_credential"]["facts"]
-            }
-            due.append({"app": result["item"], "credentials": mine, "since": result["restarted_at"], "refusals": refusals})
+            due.append(
+                {
+                    "app": app,
+                    "credentials": mine,
+                    "since": result["restarted_at"] if result.get("changed") else None,
+                    "refusals": dict.fromkeys(proofs, REFUSED_LOGINS_PER_PROOF),
+                }
+            )
     return due
+
+
+def failed_apps(hostvars: HostVars, consumers: t.Iterable[Record]) -> list[str]:
+    """The consumers whose hosts have failed: what they use must not be taken from them, for they may not have its successor."""
+    return [consumer["app"] for consumer in consumers if "failure_record" in hostvars[consumer["app"]]]
+
+
+def found_again(hostvars: HostVars, consoles: t.Iterable[str], events: t.Iterable[Record]) -> list[Record]:
+    """A failure for each person whose event is closed, but who had access to a console again when this run looked."""
+    closed = {event["email"]: event["event"] for event in events if event["closed"]}
+    again = [
+        (console, person["email"])
+        for console in consoles
+        for kind in ("step1_lock_out_memberships", "step1_lock_out_sessions", "step5_recheck_sessions_found")
+        for person in hostvars[console].get(kind, {}).get("people", [])
+        if person["email"].strip().lower() in closed and (person.get("removed") or person.get("ended"))
+    ]
+    code = "access_found_after_closing"
+    return [
+        {
+            "host": console,
+            "step": "step 1",
+            "task": "",
+            "code": code,
+            "message": f"{email} had access again after the event was closed; it was taken away, but is not part of the event's "
+            f"record. Next: {CODES[code].next_step} [{code}]",
+        }
+        for console, email in dict.fromkeys(again)
+    ]
 
 
 def failures(hostvars: HostVars, names: t.Iterable[str]) -> list[Record]:
@@ -144,6 +207,16 @@ def failure_of(result: t.Any) -> Record:
     failed = [item for item in items if item.get("failed")] if isinstance(items, list) else []
     source = failed[0] if failed else result
     return {"code": str((source.get("failure") or {}).get("code", "")), "message": str(source.get("msg", ""))}
+
+
+def recheck_fact(email: str, memberships: Record, sessions: Record) -> Record:
+    """What the last look found of one person and took away: the number of memberships, and of sessions with their facts."""
+
+    def mine(result: Record) -> list[Record]:
+        return [person for person in result.get("people", []) if person["email"].strip().lower() == email]
+
+    ended = [session for person in mine(sessions) for session in person["sessions_before"] if session["id"] in person["ended"]]
+    return {"removed": sum(len(person["removed"]) for person in mine(memberships)), "ended": len(ended), "sessions": ended}
 
 
 def proof_fact(proof: Record) -> Record:

@@ -22,7 +22,10 @@ def parse(text: str, name: str = "time") -> datetime:
         raise DeprovisionError("invalid_input", f"{name} is not an RFC 3339 time: {text[:40]!r}.") from None
     if value.tzinfo is None:
         raise DeprovisionError("invalid_input", f"{name} has no time zone: {text[:40]!r} (write it with a trailing Z for UTC).")
-    return value.astimezone(timezone.utc)
+    try:
+        return value.astimezone(timezone.utc)
+    except OverflowError:
+        raise DeprovisionError("invalid_input", f"{name} is out of range: {text[:40]!r}.") from None
 
 
 def format_time(value: datetime) -> str:

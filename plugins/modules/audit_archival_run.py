@@ -44,6 +44,11 @@ options:
     description: What was done, and the window from start to end in UTC. If the row exists already, its notes stay as they are.
     type: str
     required: true
+  since:
+    description:
+      - When the event was opened (RFC 3339). A row from before that time, less fifteen minutes for clocks that differ, is
+        not taken for the row of this event, whatever its notes say.
+    type: str
   run_type:
     description: The run type of the row.
     type: str
@@ -127,6 +132,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._errors import De
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import DATABASE
 from ansible_collections.raxx.deprovision.plugins.module_utils._postgres import session
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse
 
 SPEC = DATABASE + Spec(
     options={
@@ -135,6 +141,7 @@ SPEC = DATABASE + Spec(
         "operator_email": {"type": "str", "required": True},
         "ticket_id": {"type": "str", "required": True},
         "notes": {"type": "str", "required": True},
+        "since": {"type": "str"},
         "run_type": {"type": "str", "default": "deprovisioning"},
         "fallback_run_type": {"type": "str", "default": "manual_deprovisioning"},
     }
@@ -150,6 +157,7 @@ def run(params: Params, check_mode: bool) -> Result:
         params["notes"],
         params["run_type"],
         params["fallback_run_type"],
+        format_time(parse(params["since"], "since")) if params["since"] else None,
     )
     with session(database_url(params), params["database_timeout"], system=SYSTEM) as connection:
         if check_mode:

@@ -48,6 +48,13 @@ options:
     type: list
     elements: dict
     default: []
+  waivers:
+    description:
+      - Credentials that the person had no access to, as the operator states. The statement becomes a fact of each open event,
+        with the operator's address.
+    type: list
+    elements: str
+    default: []
   recorded:
     description:
       - Whether the ledger is used.
@@ -134,16 +141,19 @@ events:
       facts: {}
       present: {}
 since:
-  description: When the latest of the events was opened. A rotation that was begun at or after this time covers them all.
+  description:
+    - When the latest of the open events was opened. A rotation that was begun at or after this time covers them all.
+    - V(null) if all of them are closed; nothing is to be rotated then.
   returned: success
   type: str
   sample: "2026-05-19T09:12:00.000000Z"
 """
 
 import typing as t
+from datetime import datetime
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event, check_email, event_id
-from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import EventRecord, Ledger
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import EventRecord, Facts, Ledger, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import from_params
@@ -158,6 +168,7 @@ SPEC = (
             "operator": {"type": "str", "required": True},
             "notice": {"type": "str"},
             "people": {"type": "list", "elements": "dict", "default": []},
+            "waivers": {"type": "list", "elements": "str", "default": []},
             "new_event": {"type": "bool", "default": False},
             "recorded": {"type": "bool", "default": True},
         }
@@ -170,7 +181,8 @@ def run(params: Params, check_mode: bool) -> Result:
     notice = parse(params["notice"], "notice") if params["notice"] else opened
     ledger = Ledger(from_params(params), params["ledger_prefix"]) if params["recorded"] else None
     people = {person["email"]: person for person in params["people"]}
-    events = []
+    events: list[Result] = []
+    changed = False
     for email in dict.fromkeys(check_email(text) for text in params["emails"]):
         record = _current(ledger, email, params["new_event"])
         known = record is not None
@@ -181,20 +193,34 @@ def run(params: Params, check_mode: bool) -> Result:
             record = t.cast(Ledger, ledger).open_event(
                 email, operator=params["operator"], notice=notice, opened=opened, before=before
             )
+        facts = _with_waivers(ledger, record, params, opened, check_mode=check_mode)
         events.append(
             {
                 **record.event.as_fact(),
                 "closed": record.closed,
                 "opened_now": not known,
-                "facts": record.facts,
+                "facts": facts,
                 "present": before,
             }
         )
+        changed = changed or not known or facts != record.facts
+    still_open = [event["opened"] for event in events if not event["closed"]]
     return {
-        "changed": ledger is not None and any(event["opened_now"] for event in events),
+        "changed": changed and ledger is not None,
         "events": events,
-        "since": max(event["opened"] for event in events) if events else format_time(opened),
+        "since": max(still_open, default=None),
     }
+
+
+def _with_waivers(ledger: Ledger | None, record: EventRecord, params: Params, at: datetime, *, check_mode: bool) -> Facts:
+    """The facts of an event, with those waivers of this run that it does not have yet."""
+    fact = {"by": params["operator"], "at": format_time(at)}
+    new = {
+        name: fact for name in (fact_name("waiver", credential) for credential in params["waivers"]) if name not in record.facts
+    }
+    if record.closed or ledger is None or check_mode or not new:
+        return record.facts
+    return {**record.facts, **ledger.record_event(record.event.email, record.event.id, new)}
 
 
 def _current(ledger: Ledger | None, email: str, new_event: bool) -> EventRecord | None:

@@ -39,10 +39,17 @@ options:
       - A fact without an C(at) gets the time at which it is written, as C(at).
     type: dict
     required: true
-  forget_key:
-    description: Whether the key of the rotation's fingerprints is destroyed. From then on they say nothing to anybody.
-    type: bool
-    default: false
+  subject:
+    description:
+      - The console, app, credential or record of the inventory for which the facts hold. It becomes part of their names
+        (C(lockout-console)), so that each of several has its own.
+    type: str
+  forget:
+    description:
+      - What is destroyed after the facts are written. V(old) is the URL that the rotation has replaced; V(key) is the key of its
+        fingerprints, which from then on say nothing to anybody.
+    type: str
+    choices: [old, key]
 seealso:
   - module: raxx.deprovision.deprovision_event
   - module: raxx.deprovision.deprovision_rotation
@@ -87,7 +94,7 @@ recorded:
 """
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
-from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, Ledger
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, Ledger, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import from_params
@@ -103,7 +110,8 @@ SPEC = (
             "credential": {"type": "str"},
             "rotation": {"type": "int"},
             "facts": {"type": "dict", "required": True},
-            "forget_key": {"type": "bool", "default": False, "no_log": False},
+            "subject": {"type": "str"},
+            "forget": {"type": "str", "choices": ["old", "key"]},
         },
         required_one_of=[["event", "credential"]],
         mutually_exclusive=[["event", "credential"]],
@@ -114,12 +122,17 @@ SPEC = (
 
 def run(params: Params, check_mode: bool) -> Result:
     ledger = Ledger(from_params(params), params["ledger_prefix"])
-    wanted: Facts = {name: {"at": format_time(now()), **value} for name, value in params["facts"].items()}
+    subject = params["subject"]
+    wanted: Facts = {
+        fact_name(kind, subject) if subject else kind: {"at": format_time(now()), **value}
+        for kind, value in params["facts"].items()
+    }
     known = _known(ledger, params)
     missing = {name: value for name, value in wanted.items() if name not in known}
     if missing and not check_mode:
         known = {**known, **_record(ledger, params, missing)}
-    forgotten = bool(params["forget_key"] and not check_mode and ledger.forget_key(params["credential"], params["rotation"]))
+    what = params["forget"]
+    forgotten = bool(what and not check_mode and ledger.forget(params["credential"], params["rotation"], what))
     return {
         "changed": bool(missing) or forgotten,
         "facts": {name: known.get(name, value) for name, value in wanted.items()},

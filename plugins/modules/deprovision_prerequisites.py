@@ -70,8 +70,11 @@ options:
     type: int
     required: true
   ticket:
-    description: Number of a ticket that must exist.
+    description: Number of a ticket that must exist, and must be one for the person.
     type: int
+  evidence_path:
+    description: Directory in which result files will be written.
+    type: path
   database_timeout:
     description: Longest wait for the Console database, in seconds.
     type: int
@@ -168,6 +171,7 @@ SPEC = (
             "infisical_workspace_id": {"type": "str", "required": True},
             "freescout_mailbox_id": {"type": "int", "required": True},
             "ticket": {"type": "int"},
+            "evidence_path": {"type": "path"},
             "database_timeout": {"type": "int", "default": 10},
         },
         libraries=("requests", "boto3", "psycopg2"),

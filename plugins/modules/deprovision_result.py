@@ -26,11 +26,17 @@ options:
     type: list
     elements: dict
     required: true
-  credentials:
-    description: The credentials of the inventory, as the filter P(raxx.deprovision.credential_list#filter) gives them.
-    type: list
-    elements: dict
+  scope:
+    description:
+      - What the run is about, as the filter P(raxx.deprovision.scope#filter) gives it. Each console, credential and record must
+        have its own facts.
+      - For a closed event it has no effect, for that is judged by what it was closed with.
+    type: dict
     required: true
+  contact:
+    description: Whom to call when something failed; it ends the verdict.
+    type: str
+    default: ""
   environment_name:
     description: Name of the environment, for the result file.
     type: str
@@ -54,14 +60,14 @@ EXAMPLES = r"""
   raxx.deprovision.deprovision_result:
     ledger_prefix: /raxx/prod/deprovision
     events: "{{ departure.events }}"
-    credentials: "{{ hostvars | raxx.deprovision.credential_list(groups['credentials'], true) }}"
+    scope: "{{ hostvars | raxx.deprovision.scope(groups, true) }}"
     environment_name: prod
 
 - name: See whether the result file is up to date
   raxx.deprovision.deprovision_result:
     ledger_prefix: /raxx/prod/deprovision
     events: "{{ departure.events }}"
-    credentials: "{{ hostvars | raxx.deprovision.credential_list(groups['credentials'], true) }}"
+    scope: "{{ hostvars | raxx.deprovision.scope(groups, true) }}"
     environment_name: prod
     path: evidence
   check_mode: true
@@ -98,6 +104,14 @@ events:
       description: Whether the event is closed.
       type: bool
       sample: false
+    opened:
+      description: When the event was opened (UTC).
+      type: str
+      sample: "2026-05-19T09:12:00.000000Z"
+    ready_for_recheck:
+      description: Whether everything before the last look for sessions is proved, and nothing failed in this run.
+      type: bool
+      sample: true
     ready_for_audit_row:
       description: Whether everything before the audit row is proved.
       type: bool
@@ -114,10 +128,10 @@ events:
       description: The note for the ticket.
       type: str
       sample: "Access of jordan.smith@raxx.example to the audit infrastructure is removed."
-    rotations:
-      description: Numbers of the rotations that cover the event, by credential.
+    scope:
+      description: What the event is about, with the number of the rotation that covers each credential.
       type: dict
-      sample: {raptor_app: 12, audit_archiver: 9}
+      sample: {consoles: [console], records: [audit_record], credentials: []}
     result:
       description: V(complete), V(incomplete) or V(failed).
       type: str
@@ -131,7 +145,7 @@ events:
       closed: true
       ready_for_audit_row: true
       ready_to_close: true
-      rotations: {raptor_app: 12, audit_archiver: 9}
+      scope: {consoles: [console], records: [audit_record], credentials: []}
       result: complete
 finished_rotations:
   description: The rotations of events that may be closed, with C(credential) and C(rotation).
@@ -139,6 +153,11 @@ finished_rotations:
   type: list
   elements: dict
   sample: [{credential: raptor_app, rotation: 12}]
+good:
+  description: Whether the run may end with status 0, that is, every event is complete and nothing failed in this run.
+  returned: success
+  type: bool
+  sample: true
 complete:
   description: Whether every event is complete.
   returned: success
@@ -179,7 +198,8 @@ SPEC = (
     + Spec(
         options={
             "events": {"type": "list", "elements": "dict", "required": True},
-            "credentials": {"type": "list", "elements": "dict", "required": True},
+            "scope": {"type": "dict", "required": True},
+            "contact": {"type": "str", "default": ""},
             "environment_name": {"type": "str", "required": True},
             "failures": {"type": "list", "elements": "dict", "default": []},
             "recorded": {"type": "bool", "default": True},
@@ -191,17 +211,26 @@ SPEC = (
 
 def run(params: Params, check_mode: bool) -> Result:
     ledger = Ledger(from_params(params), params["ledger_prefix"]) if params["recorded"] else None
-    outcomes = collect(ledger, params["events"], params["credentials"], params["failures"], check_mode=check_mode, now=now())
+    outcomes = collect(ledger, params["events"], params["scope"], params["failures"], check_mode=check_mode, now=now())
     changed, paths = _write(params, outcomes, check_mode) if params["path"] else (False, [])
     return {
         "changed": changed,
         "events": [outcome.as_event() for outcome in outcomes],
-        "finished_rotations": [rotation for outcome in outcomes for rotation in outcome.finished_rotations()],
+        "finished_rotations": [
+            rotation for outcome in outcomes if outcome.as_event()["ready_to_close"] for rotation in outcome.rotations()
+        ],
+        "good": all(outcome.good for outcome in outcomes),
         "complete": all(outcome.result == "complete" for outcome in outcomes),
         "lines": [line for outcome in outcomes for line in outcome.lines],
-        "verdict": " ".join(outcome.verdict for outcome in outcomes),
+        "verdict": " ".join([*(outcome.verdict for outcome in outcomes), *_call(params, outcomes)]),
         "paths": paths,
     }
+
+
+def _call(params: Params, outcomes: t.Sequence[Outcome]) -> list[str]:
+    """E7: whom to call, where something failed that the same command may not mend."""
+    failed = not all(outcome.good for outcome in outcomes) and any(outcome.failures for outcome in outcomes)
+    return [f"Call: {params['contact']}."] if params["contact"] and failed else []
 
 
 def _write(params: Params, outcomes: t.Sequence[Outcome], check_mode: bool) -> tuple[bool, list[str]]:

@@ -14,7 +14,9 @@ description:
   - A rotation covers every event that was opened before the rotation was begun. So a second run does not rotate again, a run
     that is resumed finds what was begun, and several people who leave together cost one rotation.
   - The intent is durable when this module returns; it holds a keyed fingerprint of the present connection URL, from which a
-    later run can tell whether the rotation has happened. The URL itself is not written anywhere.
+    later run can tell whether the rotation has happened.
+  - The URL that is about to be replaced is kept beside it as a SecureString, so that a run that continues this one can still
+    prove it dead; M(raxx.deprovision.deprovision_ledger) destroys it once that is proved.
 author:
   - Raxx platform team (@raxx)
 extends_documentation_fragment:
@@ -86,6 +88,18 @@ key:
   returned: success
   type: str
   sample: VALUE_SPECIFIED_IN_NO_LOG_PARAMETER
+old_is_present:
+  description: Whether the URL that the rotation replaces is O(url), that is, Heroku has not rotated yet.
+  returned: success
+  type: bool
+  sample: true
+old_url:
+  description:
+    - The URL that the rotation has replaced. A secret; the result is hidden from output.
+    - V(null) if there is no rotation, the old credential has been proved dead, or RV(old_is_present).
+  returned: success
+  type: str
+  sample: VALUE_SPECIFIED_IN_NO_LOG_PARAMETER
 """
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger, Rotation
@@ -125,13 +139,26 @@ def run(params: Params, check_mode: bool) -> Result:
             operator=params["operator"],
             at=now(),
         )
-    return {"changed": changed, "_ansible_no_log": True, **_describe(rotation), **_diff(changed, params["credential"])}
+    return {
+        "changed": changed,
+        "_ansible_no_log": True,
+        **_describe(rotation, params["url"]),
+        **_diff(changed, params["credential"]),
+    }
 
 
-def _describe(rotation: Rotation | None) -> Result:
+def _describe(rotation: Rotation | None, url: str | None) -> Result:
     if rotation is None:
-        return {"number": None, "facts": {}, "key": None}
-    return {"number": rotation.number, "facts": rotation.facts, "key": rotation.key}
+        return {"number": None, "facts": {}, "key": None, "old_is_present": False, "old_url": None}
+    # A value that is also a no_log option would come back masked.
+    old_is_present = rotation.old_url is not None and rotation.old_url == url
+    return {
+        "number": rotation.number,
+        "facts": rotation.facts,
+        "key": rotation.key,
+        "old_is_present": old_is_present,
+        "old_url": None if old_is_present else rotation.old_url,
+    }
 
 
 def _diff(changed: bool, credential: str) -> Result:

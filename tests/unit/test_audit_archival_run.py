@@ -46,7 +46,13 @@ def lock(sql: SqlScript) -> None:
 
 def search(sql: SqlScript, row: tuple[t.Any, ...] | None = None, columns: list[tuple[str, bool]] = COLUMNS) -> None:
     sql.expect(_audit_run.LIST_COLUMNS, rows=columns)
-    which = {"ticket": "4711", "run_types": ["deprovisioning", "manual_deprovisioning"], "marker": MARKER}
+    which = {
+        "ticket": "4711",
+        "run_types": ["deprovisioning", "manual_deprovisioning"],
+        "marker": MARKER,
+        "operator_email": PARAMS["operator_email"],
+        "since": None,
+    }
     sql.expect(_audit_run.FIND, which, [row] if row else [])
 
 

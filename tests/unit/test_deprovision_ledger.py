@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.raxx.deprovision.plugins.modules import deprovision_ledger
 
 from .conftest import ModuleRunner
 from .ledger_world import EMAIL, EVENT, PREFIX, parameters
@@ -37,10 +38,28 @@ def test_check_mode_says_what_would_be_written(run_main: ModuleRunner, event: di
 
 def test_the_key_of_a_rotation_is_destroyed_once(run_main: ModuleRunner, store: t.Any) -> None:
     run_main("deprovision_rotation", CLAIM)
-    params = {"ledger_prefix": PREFIX, "credential": "raptor_app", "rotation": 1, "facts": {}, "forget_key": True}
+    params = {"ledger_prefix": PREFIX, "credential": "raptor_app", "rotation": 1, "facts": {}, "forget": "key"}
     assert run_main("deprovision_ledger", params).result["changed"] is True
     assert run_main("deprovision_ledger", params).result["changed"] is False
     assert run_main("deprovision_rotation", CLAIM).result["key"] is None
+
+
+def test_facts_of_one_console_are_not_those_of_another(run_main: ModuleRunner, event: dict[str, t.Any]) -> None:
+    first = run_main("deprovision_ledger", {**event, "subject": "console.eu", "facts": {"lockout": {}}})
+    assert list(first.result["facts"]) == ["lockout-console-eu"]
+    assert run_main("deprovision_ledger", {**event, "subject": "console_us", "facts": {"lockout": {}}}).result["changed"] is True
+
+
+def test_two_runs_that_write_one_fact_of_a_rotation_agree(
+    run_main: ModuleRunner, store: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run that comes second has read before the first one wrote; what lies beside the facts must not disturb it."""
+    run_main("deprovision_rotation", CLAIM)
+    params = {"ledger_prefix": PREFIX, "credential": "raptor_app", "rotation": 1}
+    first = run_main("deprovision_ledger", {**params, "facts": {"settled": {"by": "first"}}}).result
+    monkeypatch.setattr(deprovision_ledger, "_known", lambda *_arguments: {})
+    second = run_main("deprovision_ledger", {**params, "facts": {"settled": {"by": "second"}}}).result
+    assert second["facts"] == first["facts"]
 
 
 @pytest.mark.parametrize(

@@ -10,18 +10,24 @@ from pathlib import Path
 import pytest
 from ansible_collections.raxx.deprovision.plugins.module_utils import _prerequisites
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
+from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import FreescoutClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import HerokuClient
 
 from .conftest import ModuleRunner
+
+
+def credential(name: str, store: dict[str, str]) -> dict[str, t.Any]:
+    """An entry as the filter credential_list gives it."""
+    place = {"app": "raxx-api-test", "addon": "DATABASE", "role": name, "store": store}
+    return {"name": name, "waived": False, "checks": [], "consumers": [], "one_off_command": None, **place}
+
 
 PARAMS: dict[str, t.Any] = {
     "emails": ["Jordan.Smith@raxx.example"],
     "consoles": ["raxx-console-test"],
     "credentials": [
-        {"name": "raptor_app", "waived": False, "app": "raxx-api-test", "addon": "DATABASE", "role": "raptor_app",
-         "store": {"kind": "infisical", "environment": "test", "path": "/raxx", "name": "URL"}},
-        {"name": "audit_archiver", "waived": False, "app": "raxx-api-test", "addon": "DATABASE", "role": "audit_archiver",
-         "store": {"kind": "ssm", "name": "/raxx/test/URL"}},
+        credential("raptor_app", {"kind": "infisical", "environment": "test", "path": "/raxx", "name": "URL"}),
+        credential("audit_archiver", {"kind": "ssm", "name": "/raxx/test/URL"}),
     ],
     "apps": [{"name": "raptor", "app": "raxx-api-test", "smoke_command": ["smoke.sh"], "smoke_directory": "/nowhere"}],
     "ledger_prefix": "/raxx/test/deprovision",
@@ -29,7 +35,7 @@ PARAMS: dict[str, t.Any] = {
     "infisical_workspace_id": "w-1",
     "freescout_url": "https://help.example",
     "freescout_mailbox_id": 3,
-}  # fmt: skip
+}
 
 LOOKS = ("_console", "_credential", "_vault", "_parameter", "_app", "_aws", "_tickets")
 
@@ -141,3 +147,63 @@ def test_the_smoke_suite_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path
         _prerequisites._app({}, app)
     (tmp_path / "smoke.sh").touch(mode=0o755)
     assert "smoke suite" in _prerequisites._app({}, app)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"consumers": [{"app": "rapter"}]}, "consumer rapter"),
+        ({"checks": ["one_off"]}, "no credential_one_off_command"),
+        ({"store": {"kind": "infisical", "name": "URL", "environment": "test"}}, "has no path"),
+    ],
+)
+def test_a_gap_between_two_entries_of_the_inventory_is_found_before_anything_changes(
+    change: dict[str, t.Any], words: str
+) -> None:
+    entry = {**PARAMS["credentials"][0], **change}
+    assert words in " ".join(_prerequisites.inventory_problems([entry], [{"name": "raptor"}], "w-1"))
+
+
+def test_a_whole_inventory_has_no_gap() -> None:
+    assert _prerequisites.inventory_problems(PARAMS["credentials"], PARAMS["apps"], "w-1") == []
+    assert "INFISICAL_WORKSPACE_ID" in " ".join(_prerequisites.inventory_problems(PARAMS["credentials"], PARAMS["apps"], ""))
+
+
+@pytest.mark.parametrize(
+    ("subject", "fits"),
+    [
+        ("DEPROV-2026-05-19-jordan.smith", True),
+        ("DEPROV-2026-05-19-jordan.smith-2", True),
+        ("DEPROV-2026-05-19-jordan.smithers", False),
+        ("DEPROV-2026-05-19-priya.patel", False),
+        ("Laptop does not charge", False),
+    ],
+)
+def test_the_ticket_of_somebody_else_is_not_taken(monkeypatch: pytest.MonkeyPatch, subject: str, fits: bool) -> None:
+    """P4: what is named would be annotated and closed."""
+    found = type("Conversation", (), {"subject": subject})()
+    client = type("Client", (), {"by_number": lambda self, number: [found]})()
+    monkeypatch.setattr(FreescoutClient, "from_params", lambda params: client)
+    params = {"ticket": 4711, "freescout_mailbox_id": 3}
+    if fits:
+        assert subject in _prerequisites._tickets(params, ["jordan.smith@raxx.example"])
+        with pytest.raises(DeprovisionError, match="several people"):
+            _prerequisites._tickets(params, ["jordan.smith@raxx.example", "priya.patel@raxx.example"])
+    else:
+        with pytest.raises(DeprovisionError, match="is not one for"):
+            _prerequisites._tickets(params, ["jordan.smith@raxx.example"])
+
+
+def test_a_person_with_two_accounts_is_listed_with_what_both_had() -> None:
+    people = _prerequisites._People(["a@x.y"], "o@x.y", "o@x.y")
+    people.add("a@x.y", memberships=[{"group": "support"}], sessions=[])
+    people.add("a@x.y", memberships=[{"group": "billing"}], sessions=[{"id": 1}])
+    assert [len(people.found["a@x.y"][kind]) for kind in ("memberships", "sessions")] == [2, 1]
+
+
+def test_evidence_must_have_a_place(tmp_path: Path) -> None:
+    """I14."""
+    (tmp_path / "file").touch()
+    assert "can be written" in _prerequisites._evidence({"evidence_path": str(tmp_path / "new" / "place")})
+    with pytest.raises(DeprovisionError, match="No evidence"):
+        _prerequisites._evidence({"evidence_path": str(tmp_path / "file" / "place")})

@@ -47,28 +47,41 @@ def asked(event: Params) -> Params:
         "ledger_prefix": PREFIX,
         "environment_name": "test",
         "events": [event],
-        "credentials": [credential("raptor_app", 2), credential("audit_archiver", 3, waived=True)],
+        "scope": {
+            "consoles": ["console"],
+            "records": ["audit_record"],
+            "credentials": [credential("raptor_app", 2), credential("audit_archiver", 3, waived=True)],
+            "locked_out": ["console"],
+        },
     }
 
 
-def finish(run_main: ModuleRunner, event: Params, *left_out: str) -> None:
-    """Writes the facts of a whole run, except C(left_out)."""
+def rotate(run_main: ModuleRunner, event: Params) -> None:
     claim = {"ledger_prefix": PREFIX, "credential": "raptor_app", "since": event["opened"]}
     run_main(
         "deprovision_rotation", {**claim, "url": "postgres://raptor_app:x@db/r", "event": event["event"], "operator": OPERATOR}
     )
-    of_rotation = {name: value for name, value in ROTATED.items() if name != "intent"}
-    run_main("deprovision_ledger", {"ledger_prefix": PREFIX, "credential": "raptor_app", "rotation": 1, "facts": of_rotation})
-    mine = {name: value for name, value in FACTS.items() if name not in ("before", *left_out)}
+    facts = {name: value for name, value in ROTATED.items() if name != "intent"}
+    run_main("deprovision_ledger", {"ledger_prefix": PREFIX, "credential": "raptor_app", "rotation": 1, "facts": facts})
+
+
+def finish(run_main: ModuleRunner, event: Params, asked: Params, *left_out: str) -> None:
+    """Writes the facts of a whole run, except C(left_out)."""
+    rotate(run_main, event)
+    mine = {name: value for name, value in FACTS.items() if name not in ("before", "closed", *left_out)}
     mine["ticket"] = {"id": 812, "number": 4711}
-    params = {"ledger_prefix": PREFIX, "event": event["event"], "email": EMAIL, "facts": mine}
-    run_main("deprovision_ledger", params)
+    mine["waiver-audit_archiver"] = {"by": OPERATOR, "at": AT}
+    params = {"ledger_prefix": PREFIX, "event": event["event"], "email": EMAIL}
+    run_main("deprovision_ledger", {**params, "facts": mine})
+    if "closed" not in left_out:
+        scope = run_main("deprovision_result", asked).result["events"][0]["scope"]
+        run_main("deprovision_ledger", {**params, "facts": {"closed": {**FACTS["closed"], "scope": scope}}})
 
 
 def test_a_whole_run_is_complete_and_the_file_says_so(
     run_main: ModuleRunner, event: Params, asked: Params, tmp_path: Path
 ) -> None:
-    finish(run_main, event)
+    finish(run_main, event, asked)
     outcome = run_main("deprovision_result", {**asked, "path": str(tmp_path)})
     assert (outcome.result["changed"], outcome.result["complete"]) == (True, True)
     assert outcome.result["verdict"] == f"COMPLETE: {event['event']}"
@@ -90,7 +103,7 @@ def test_a_whole_run_is_complete_and_the_file_says_so(
 
 
 def test_the_row_is_due_before_the_ticket_may_close(run_main: ModuleRunner, event: Params, asked: Params) -> None:
-    finish(run_main, event, "audit_row", "closed")
+    finish(run_main, event, asked, "audit_row-audit_record", "closed")
     told = run_main("deprovision_result", asked).result["events"][0]
     assert (told["ready_for_audit_row"], told["ready_to_close"], told["ticket_id"]) == (True, False, "812")
     assert "steps 1, 2, 3, 4, 5, 6" in told["audit_notes"]
@@ -99,7 +112,7 @@ def test_the_row_is_due_before_the_ticket_may_close(run_main: ModuleRunner, even
 
 def test_a_closed_event_keeps_its_own_rotations(run_main: ModuleRunner, event: Params, asked: Params) -> None:
     """A later event's rotation that is still under way does not reopen an event that is closed."""
-    finish(run_main, event)
+    finish(run_main, event, asked)
     claim = {"ledger_prefix": PREFIX, "credential": "raptor_app", "event": "DEPROV-2099-01-01-other", "operator": OPERATOR}
     run_main("deprovision_rotation", {**claim, "since": "2099-01-01T00:00:00Z", "url": "postgres://raptor_app:y@db/r"})
     assert run_main("deprovision_result", asked).result["complete"] is True
@@ -138,9 +151,8 @@ def test_check_mode_names_what_a_run_would_do(run_main: ModuleRunner, asked: Par
 
 
 def test_a_finished_event_has_nothing_to_do(run_main: ModuleRunner, event: Params, asked: Params) -> None:
-    finish(run_main, event)
+    finish(run_main, event, asked)
     asked["events"][0]["present"] = {}
-    asked["credentials"] = asked["credentials"][:1]
     assert run_main("deprovision_result", asked, check=True).result["lines"][-1].strip() == "change nothing"
 
 
@@ -153,3 +165,63 @@ def test_without_a_ledger_only_the_failures_are_known(run_main: ModuleRunner, ev
 def test_a_time_that_is_none_is_refused(run_main: ModuleRunner, asked: Params) -> None:
     asked["events"][0]["notice"] = "soon"
     assert run_main("deprovision_result", asked).code == "invalid_input"
+
+
+def test_a_failure_of_this_run_keeps_an_open_event_from_being_finished(
+    run_main: ModuleRunner, event: Params, asked: Params
+) -> None:
+    """Whatever the ledger says: the row is not written and the ticket not closed in a run in which something failed."""
+    finish(run_main, event, asked, "audit_row-audit_record", "closed")
+    failure = {"host": "console", "step": "step 5", "code": "access_keeps_appearing", "message": "Again."}
+    outcome = run_main("deprovision_result", {**asked, "failures": [failure], "contact": "the on-call"}).result
+    told = outcome["events"][0]
+    assert (told["ready_for_recheck"], told["ready_for_audit_row"], told["ready_to_close"]) == (False, False, False)
+    assert (outcome["good"], outcome["verdict"].startswith("FAILED")) == (False, True)
+    assert outcome["verdict"].endswith("Call: the on-call.")
+
+
+def test_a_closed_event_keeps_its_record_and_a_failure_is_still_told(
+    run_main: ModuleRunner, event: Params, asked: Params, tmp_path: Path
+) -> None:
+    finish(run_main, event, asked)
+    run_main("deprovision_result", {**asked, "path": str(tmp_path)})
+    failure = {"host": "console", "step": "step 1", "code": "not_effective", "message": "There again."}
+    outcome = run_main("deprovision_result", {**asked, "failures": [failure], "path": str(tmp_path)}).result
+    assert (outcome["changed"], outcome["good"]) == (False, False)
+    assert outcome["verdict"].startswith("FAILED: ")
+    assert "There again." in outcome["verdict"]
+
+
+def test_a_closed_event_is_judged_by_what_it_was_closed_with(run_main: ModuleRunner, event: Params, asked: Params) -> None:
+    """Neither another waiver, nor a console or credential that the inventory got later, changes what was recorded."""
+    finish(run_main, event, asked)
+    later = {
+        "consoles": ["console", "second"],
+        "records": ["audit_record"],
+        "credentials": [credential("raptor_app", 2, waived=True), credential("audit_archiver", 3), credential("third", 2)],
+        "locked_out": [],
+    }
+    assert run_main("deprovision_result", {**asked, "scope": later}).result["good"] is True
+
+
+def test_a_check_run_with_a_failure_is_no_plan_that_works(run_main: ModuleRunner, asked: Params) -> None:
+    failure = {"host": "Infisical", "step": "Y4", "code": "unreachable", "message": "No answer."}
+    outcome = run_main("deprovision_result", {**asked, "failures": [failure]}, check=True).result
+    assert (outcome["good"], "would not get through" in outcome["verdict"]) == (False, True)
+
+
+def test_being_late_is_said(run_main: ModuleRunner, event: Params, asked: Params) -> None:
+    """S2: four hours from the notice."""
+    finish(run_main, event, asked)
+    asked["events"][0]["notice"] = "2026-01-01T00:00:00Z"
+    assert "OVERDUE" in run_main("deprovision_result", asked).result["verdict"]
+
+
+def test_a_place_that_cannot_be_written_is_said(run_main: ModuleRunner, event: Params, asked: Params, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert run_main("deprovision_result", {**asked, "path": str(tmp_path / "file")}).code == "evidence_not_written"
+
+
+def test_without_a_ledger_the_lockout_of_this_run_is_still_known(run_main: ModuleRunner, event: Params, asked: Params) -> None:
+    outcome = run_main("deprovision_result", {**asked, "recorded": False})
+    assert any(line.startswith("[x] 1") and "support" in line for line in outcome.result["lines"])

@@ -21,8 +21,25 @@ def test_the_intent_names_what_is_replaced_without_telling_it(run_main: ModuleRu
     assert (outcome.result["changed"], outcome.result["number"]) == (True, 1)
     intent = outcome.result["facts"]["intent"]
     assert intent["fingerprint"] == fingerprint(URL, outcome.result["key"])
-    assert not any("p0f3d1c2b3a4" in value for value in parameters(store).values())
-    assert store.get_parameter(Name=f"{PREFIX}/credentials/raptor_app/0001/key")["Parameter"]["Type"] == "SecureString"
+    told = {name for name, value in parameters(store).items() if "p0f3d1c2b3a4" in value}
+    assert told == {"/credentials/raptor_app/0001/old"}
+    for secret in ("key", "old"):
+        assert store.get_parameter(Name=f"{PREFIX}/credentials/raptor_app/0001/{secret}")["Parameter"]["Type"] == "SecureString"
+
+
+def test_a_run_that_continues_another_one_knows_what_was_replaced(run_main: ModuleRunner, store: t.Any) -> None:
+    """I12: the old password can be proved dead by whoever finishes the rotation, until that is proved."""
+    run_main("deprovision_rotation", CLAIM)
+    assert run_main("deprovision_rotation", ASKED).result["old_url"] == URL
+    params = {"ledger_prefix": PREFIX, "credential": "raptor_app", "rotation": 1, "facts": {"dead": {}}, "forget": "old"}
+    assert run_main("deprovision_ledger", params).result["changed"] is True
+    assert run_main("deprovision_rotation", ASKED).result["old_url"] is None
+
+
+def test_a_claim_that_broke_off_before_the_intent_leaves_nothing_stale(run_main: ModuleRunner, store: t.Any) -> None:
+    store.put_parameter(Name=f"{PREFIX}/credentials/raptor_app/0001/old", Value="postgres://x:stale@db/r", Type="SecureString")
+    assert run_main("deprovision_rotation", CLAIM).result["old_is_present"] is True
+    assert run_main("deprovision_rotation", ASKED).result["old_url"] == URL
 
 
 def test_a_recent_rotation_is_returned_and_not_begun_again(run_main: ModuleRunner, store: t.Any) -> None:

@@ -50,7 +50,8 @@ def test_the_collections_archive_leaves_the_workshop_out(tracked: list[str]) -> 
 def test_everything_that_is_routed_exists() -> None:
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
     modules = sorted(file.stem for file in (ROOT / "plugins" / "modules").glob("[!_]*.py"))
-    assert {name for members in runtime["action_groups"].values() for name in members} == set(modules)
+    # That a module is in the groups of the systems whose options it has, if any, is in test_module_contract.py.
+    assert {name for members in runtime["action_groups"].values() for name in members} <= set(modules)
     actions = sorted(file.stem for file in (ROOT / "plugins" / "action").iterdir() if file.suffix == ".py")
     assert actions == modules
 

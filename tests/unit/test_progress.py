@@ -20,17 +20,22 @@ ROTATED: dict[str, t.Any] = {
     "settled": {"at": AT},
     "stored": {"at": AT},
     "live": {"at": AT},
-    "distributed": {"at": AT},
+    "distributed-raptor": {"at": AT},
     "dead": {"at": AT, "old_dead": True, "sessions_left": 0},
     "checked": {"at": AT},
-    "verified": {"at": AT, "from": AT, "to": AT, "lines": 12},
+    "verified-raptor": {"at": AT, "from": AT, "to": AT, "lines": 12, "requests": 3},
 }
 FACTS: dict[str, t.Any] = {
     "before": {"memberships": [{"group": "support"}], "sessions": [{"id": 1}, {"id": 2}]},
-    "lockout": {"at": AT, "account": True},
-    "recheck": {"at": AT, "ended": 0},
-    "audit_row": {"completed_at": AT, "run_type": "deprovisioning", "ticket": "812", "operator": "olivia@raxx.example"},
-    "closed": {"at": "2026-05-19T09:20:00.000000Z", "rotations": {"raptor_app": 1}},
+    "lockout-console": {"at": AT, "account": True},
+    "recheck-console": {"at": AT, "ended": 0, "removed": 0},
+    "audit_row-audit_record": {
+        "completed_at": AT,
+        "run_type": "deprovisioning",
+        "ticket": "812",
+        "operator": "olivia@raxx.example",
+    },
+    "closed": {"at": "2026-05-19T09:20:00.000000Z", "scope": {}},
 }
 
 
@@ -38,8 +43,8 @@ def raptor(facts: dict[str, t.Any] | None = ROTATED, **more: t.Any) -> Credentia
     return Credential("raptor_app", 2, facts, checks=("smoke",), consumers=("raptor",), **more)
 
 
-def archiver(**more: t.Any) -> Credential:
-    return Credential("audit_archiver", 3, ROTATED, checks=("one_off",), consumers=("raptor",), **more)
+def archiver(facts: dict[str, t.Any] | None = ROTATED, **more: t.Any) -> Credential:
+    return Credential("audit_archiver", 3, facts, checks=("one_off",), consumers=("raptor",), **more)
 
 
 def without(facts: dict[str, t.Any], *names: str) -> dict[str, t.Any]:
@@ -47,7 +52,9 @@ def without(facts: dict[str, t.Any], *names: str) -> dict[str, t.Any]:
 
 
 def judge(facts: dict[str, t.Any] = FACTS, *credentials: Credential) -> Progress:
-    return evaluate(EVENT, facts, credentials or (raptor(), archiver()))
+    return evaluate(
+        EVENT, facts, consoles=["console"], credentials=credentials or (raptor(), archiver()), records=["audit_record"]
+    )
 
 
 def test_everything_observed_is_complete() -> None:
@@ -63,7 +70,9 @@ def test_everything_observed_is_complete() -> None:
     }
 
 
-@pytest.mark.parametrize(("missing", "checkpoint"), [("lockout", "C1"), ("recheck", "C5"), ("audit_row", "C6")])
+@pytest.mark.parametrize(
+    ("missing", "checkpoint"), [("lockout-console", "C1"), ("recheck-console", "C5"), ("audit_row-audit_record", "C6")]
+)
 def test_a_missing_fact_is_a_missing_checkpoint(missing: str, checkpoint: str) -> None:
     progress = judge(without(FACTS, missing))
     assert (progress.checkpoints[checkpoint].grade, progress.complete) == ("missing", False)
@@ -76,10 +85,10 @@ def test_a_missing_fact_is_a_missing_checkpoint(missing: str, checkpoint: str) -
         ("settled", "C2", "rotate"),
         ("stored", "C2", "store"),
         ("live", "C2", "prove the new one"),
-        ("distributed", "C2", "distribute"),
+        ("distributed-raptor", "C2", "distribute"),
         ("checked", "C2", "smoke"),
         ("dead", "C2", "prove the old one dead"),
-        ("verified", "C4", "no clean log window with raptor_app"),
+        ("verified-raptor", "C4", "no clean log window with raptor_app"),
     ],
 )
 def test_a_rotation_is_done_when_every_part_of_it_is(missing: str, checkpoint: str, words: str) -> None:
@@ -97,7 +106,7 @@ def test_an_old_password_that_was_not_tried_is_inconclusive_and_blocks() -> None
 
 
 def test_no_direct_access_is_attested_by_name() -> None:
-    progress = judge(FACTS, raptor(), archiver(waived_by="olivia@raxx.example"))
+    progress = judge(FACTS, raptor(), archiver(facts=None, waiver={"by": "olivia@raxx.example", "at": AT}))
     assert progress.checkpoints["C3"].grade == "attested"
     assert "olivia@raxx.example" in progress.checkpoints["C3"].detail
     assert set(progress.credentials["audit_archiver"].values()) == {None}
@@ -105,20 +114,21 @@ def test_no_direct_access_is_attested_by_name() -> None:
 
 
 def test_no_console_account_is_attested_too() -> None:
-    facts = {**FACTS, "lockout": {"at": AT, "account": False, "by": "olivia@raxx.example"}}
+    facts = {**FACTS, "lockout-console": {"at": AT, "account": False, "by": "olivia@raxx.example"}}
     assert judge(facts).checkpoints["C1"].grade == "attested"
 
 
 def test_the_row_needs_c5_and_the_ticket_needs_the_row() -> None:
     """I9."""
-    assert not judge(without(FACTS, "recheck", "audit_row", "closed")).ready_for_audit_row
-    ready = judge(without(FACTS, "audit_row", "closed"))
+    before = judge(without(FACTS, "recheck-console", "audit_row-audit_record", "closed"))
+    assert (before.ready_for_recheck, before.ready_for_audit_row) == (True, False)
+    ready = judge(without(FACTS, "audit_row-audit_record", "closed"))
     assert (ready.ready_for_audit_row, ready.ready_to_close) == (True, False)
     assert judge(without(FACTS, "closed")).ready_to_close
 
 
 def test_without_any_credential_nothing_is_claimed() -> None:
-    progress = evaluate(EVENT, FACTS, [])
+    progress = evaluate(EVENT, FACTS, consoles=["console"], credentials=[], records=["audit_record"])
     assert [progress.checkpoints[name].grade for name in ("C2", "C3", "C4")] == ["missing"] * 3
 
 
@@ -130,10 +140,38 @@ def test_without_any_credential_nothing_is_claimed() -> None:
     ],
 )
 def test_the_checklist_counts_from_the_notice(now: str, words: str) -> None:
-    lines = checklist(judge(without(FACTS, "closed", "recheck")), parse(now))
+    lines = checklist(judge(without(FACTS, "closed", "recheck-console")), parse(now))
     assert words in lines[0]
     assert [line[:3] for line in lines[1:]] == ["[x]", "[x]", "[x]", "[x]", "[ ]", "[x]", "[ ]"]
 
 
 def test_a_closed_event_shows_the_time_it_took() -> None:
     assert "0:20:00 from notice to close" in checklist(judge(), datetime.max.replace(tzinfo=NOTICE.tzinfo))[0]
+
+
+def test_each_console_app_and_record_must_have_its_own_facts() -> None:
+    """A second app or console is one more entry in the inventory, and one more thing to be proved."""
+    more = Credential("raptor_app", 2, ROTATED, checks=("smoke",), consumers=("raptor", "other"))
+    progress = evaluate(
+        EVENT, FACTS, consoles=["console", "second"], credentials=[more, archiver()], records=["audit_record", "x"]
+    )
+    assert progress.undone == ["C1", "C2", "C4", "C5", "C6"]
+    assert "second" in progress.checkpoints["C1"].detail
+
+
+def test_a_rotation_counts_more_than_a_waiver() -> None:
+    """Who says afterwards that step 3 was not needed does not undo what is half done."""
+    waiver = {"by": "olivia@raxx.example", "at": AT}
+    progress = judge(FACTS, raptor(), archiver(facts=without(ROTATED, "checked"), waiver=waiver, waived_now=True))
+    assert progress.checkpoints["C3"].grade == "missing"
+
+
+def test_the_last_look_must_come_last() -> None:
+    """I6: sessions that were looked for before the lock-out was finished prove nothing."""
+    early = {**FACTS, "recheck-console": {"at": "2026-05-19T09:14:00Z", "ended": 0}}
+    assert (judge(early).checkpoints["C5"].grade, judge(early).complete) == ("inconclusive", False)
+
+
+def test_what_came_back_is_told() -> None:
+    facts = {**FACTS, "recheck-console": {"at": AT, "ended": 2, "removed": 1}}
+    assert "3 new ones" in judge(facts).checkpoints["C5"].detail

@@ -9,7 +9,12 @@ import typing as t
 import pytest
 from ansible_collections.raxx.deprovision.plugins.module_utils import _run_data
 
-GROUPS = {"credentials": ["raptor_app", "audit_archiver"], "apps": ["raptor", "other"], "all": []}
+GROUPS = {
+    "consoles": ["console"],
+    "credentials": ["raptor_app", "audit_archiver"],
+    "apps": ["raptor", "other"],
+    "records": ["audit_record"],
+}
 
 
 def credential(name: str, rotate: str, *consumers: tuple[str, str], **facts: t.Any) -> dict[str, t.Any]:
@@ -39,7 +44,7 @@ HOSTS: dict[str, t.Any] = {
         step23_rotate_credential=rotated("audit_archiver", dead={}),
     ),
 }
-RELEASED = {"results": [{"item": "raptor", "release": 12, "restarted_at": "2026-05-19T10:00:00Z"}]}
+RELEASED = {"results": [{"item": "raptor", "changed": True, "release": 12, "restarted_at": "2026-05-19T10:00:00Z"}]}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +82,7 @@ def test_what_was_verified_is_not_verified_again_and_a_known_proof_refuses_no_lo
             "refusals": {"raptor_app": 2},
         }
     ]
-    done = {name: {**host, "step23_rotate_credential": rotated(name, verified={})} for name, host in HOSTS.items()}
+    done = {name: {**host, "step23_rotate_credential": rotated(name, **{"verified-raptor": {}})} for name, host in HOSTS.items()}
     assert _run_data.verifications(RELEASED, done, GROUPS["credentials"]) == []
 
 
@@ -123,3 +128,46 @@ def test_a_task_that_ran_once_fails_once() -> None:
     hosts = {name: {"failure_record": {"host": name, "message": "It broke." if name == "b" else ""}} for name in "abc"}
     assert [record["host"] for record in _run_data.failures(hosts, "abc")] == ["b"]
     assert len(_run_data.failures({"a": {"failure_record": {"host": "a", "message": ""}}}, "a")) == 1
+
+
+def test_an_app_for_which_nothing_was_rotated_is_left_alone() -> None:
+    idle = {name: credential(name, "always", ("raptor", "URL")) for name in ("raptor_app", "audit_archiver")}
+    assert _run_data.apps_in_charge(GROUPS, idle, ["raptor"], "raptor") == []
+
+
+def test_a_run_that_continues_another_one_watches_a_window_of_its_own() -> None:
+    """What the other run did (its probes, its restart) lies in the old window."""
+    unchanged = {"results": [{**RELEASED["results"][0], "changed": False}]}
+    assert _run_data.verifications(unchanged, HOSTS, GROUPS["credentials"])[0]["since"] is None
+
+
+def test_what_an_app_may_still_need_is_not_taken_from_it() -> None:
+    hosts: dict[str, dict[str, t.Any]] = {"raptor": {"failure_record": {}}, "other": {}}
+    assert _run_data.failed_apps(hosts, [{"app": "raptor"}, {"app": "other"}]) == ["raptor"]
+
+
+def test_access_after_closing_is_a_failure_of_this_run() -> None:
+    again = {"people": [{"email": "Jordan@x.y", "removed": ["support"]}, {"email": "priya@x.y", "removed": []}]}
+    hosts = {"console": {"step1_lock_out_memberships": again, "step1_lock_out_sessions": {"people": []}}}
+    events = [{"email": "jordan@x.y", "event": "E1", "closed": True}, {"email": "priya@x.y", "event": "E2", "closed": True}]
+    found = _run_data.found_again(hosts, ["console"], events)
+    assert [(record["code"], "Jordan@x.y" in record["message"]) for record in found] == [("access_found_after_closing", True)]
+    assert _run_data.found_again(hosts, ["console"], [{**events[0], "closed": False}]) == []
+
+
+def test_the_last_look_is_kept_person_by_person() -> None:
+    sessions = {
+        "people": [
+            {"email": "Jordan@x.y", "ended": [7], "sessions_before": [{"id": 7}, {"id": 8}]},
+            {"email": "priya@x.y", "ended": [9], "sessions_before": [{"id": 9}]},
+        ]
+    }
+    memberships = {"people": [{"email": "jordan@x.y", "removed": ["support"]}]}
+    assert _run_data.recheck_fact("jordan@x.y", memberships, sessions) == {"removed": 1, "ended": 1, "sessions": [{"id": 7}]}
+
+
+def test_the_scope_names_what_must_be_proved() -> None:
+    hosts = {**HOSTS, "console": {"step1_lock_out_sessions": {}}}
+    found = _run_data.scope(hosts, GROUPS, True)
+    assert (found["consoles"], found["records"], found["locked_out"]) == (["console"], ["audit_record"], ["console"])
+    assert [entry["name"] for entry in found["credentials"]] == ["raptor_app", "audit_archiver"]
