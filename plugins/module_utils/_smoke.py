@@ -115,7 +115,7 @@ class Suite:
         command = self._shown(shlex.join(self.command))
         message = [
             f"The smoke suite in {self.directory} ({command}) {end}, attempt {attempts} of {attempts}.",
-            f"Its last line: {said}" if said else "It wrote nothing.",
+            f'Its last line: "{said}".' if said else "It wrote nothing.",
         ]
         if self.unset:
             message.append(f"Not set where it was run: {', '.join(self.unset)}.")
@@ -189,6 +189,8 @@ class _Group:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._previous: dict[signal.Signals, t.Any] = {}
+        self._starting = False
+        self._ordered: int | None = None  # the signal that came while the suite was being started
 
     def __enter__(self) -> _Group:
         if threading.current_thread() is threading.main_thread():
@@ -203,6 +205,7 @@ class _Group:
         self._restore()
 
     def start(self, command: list[str], directory: Path, environment: Variables) -> subprocess.Popen[bytes]:
+        self._starting = True
         try:
             self._process = process = subprocess.Popen(  # noqa: S603  # to run what the inventory names is the purpose; no shell
                 command,
@@ -216,6 +219,10 @@ class _Group:
             )
         except (OSError, ValueError) as error:  # no such interpreter, a name of a variable that cannot be one
             raise _unusable(f"The smoke suite {command[0]} cannot be started ({type(error).__name__}).") from None
+        finally:
+            self._starting = False
+            if self._ordered is not None:
+                self._ordered_to_end(self._ordered, None)
         return process
 
     def kill(self) -> None:
@@ -225,6 +232,9 @@ class _Group:
                 os.killpg(process.pid, signal.SIGKILL)
 
     def _ordered_to_end(self, number: int, _frame: object) -> None:
+        if self._starting:  # the suite may run already, but its number is not known yet
+            self._ordered = number
+            return
         self.kill()
         self._restore()
         os.kill(os.getpid(), number)

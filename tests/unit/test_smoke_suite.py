@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.raxx.deprovision.plugins.module_utils import _smoke
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._output import LINES_KEPT
 
 from .conftest import ModuleRunner
@@ -84,7 +85,7 @@ def test_a_suite_that_goes_on_failing(
     assert outcome.code == "smoke_failed"
     assert outcome.result["msg"].startswith(
         f"The smoke suite in {params['directory']} (./smoke.sh --env=test) ended with exit status 3, attempt 2 of 2. "
-        "Its last line: FAIL: reading Next: Check the prefix of the app's config var, never its value (2d)."
+        'Its last line: "FAIL: reading". Next: Check the prefix of the app\'s config var, never its value (2d).'
     )
     assert "15 minutes (E2)" in outcome.result["failure"]["next_step"]
     assert outcome.result["failure"]["details"] == {"exit_status": 3, "attempts": 2, "output": ["FAIL: reading", ""]}
@@ -107,7 +108,7 @@ def test_a_suite_that_takes_too_long_is_killed_whole(run_main: ModuleRunner, wri
     params = write("echo begun; (trap '' TERM HUP; sleep 60) & echo $! > child; wait", timeout=1, attempts=1)
     outcome = run_main("smoke_suite", params)
     assert outcome.code == "smoke_timeout"
-    assert "was not finished after 1 seconds and was killed, attempt 1 of 1. Its last line: begun" in outcome.result["msg"]
+    assert 'was not finished after 1 seconds and was killed, attempt 1 of 1. Its last line: "begun".' in outcome.result["msg"]
     assert outcome.result["failure"]["details"] == {"exit_status": None, "attempts": 1, "output": ["begun"]}
     assert gone(int(Path(params["directory"], "child").read_text(encoding="utf-8")))
 
@@ -197,8 +198,12 @@ def test_output_is_bounded(run_main: ModuleRunner, write: Write, monkeypatch: py
         longest.append(sum(map(len, self._lines)) + len(self._split.rest))
 
     monkeypatch.setattr(_smoke._Tail, "feed", watched)
-    result = run_main("smoke_suite", write("head -c 8000000 /dev/zero | tr '\\0' x; seq 100000 100018; printf '\\377'")).result
-    assert [len(line) for line in result["output"]] == [500] + [6] * 18 + [1]
+    result = run_main(
+        "smoke_suite", write("head -c 8000000 /dev/zero | tr '\\0' x; echo; seq 100000 100017; printf '\\377'")
+    ).result
+    assert len(result["output"]) == 20
+    assert len(result["output"][0]) <= 500
+    assert result["output"][1:-1] == [str(number) for number in range(100000, 100018)]
     assert result["output"][-1] == "\ufffd"
     assert max(longest) <= (LINES_KEPT + 2) * 2 * 65536
 
@@ -289,6 +294,30 @@ def test_a_playbook_that_is_stopped_leaves_no_suite_behind(write: Write, tmp_pat
         process.send_signal(number)
         assert process.wait(20) != 0
     assert all(gone(int(pid)) for pid in pids.read_text(encoding="utf-8").split())
+
+
+def test_an_order_to_end_while_the_suite_is_being_started_is_not_lost(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suite runs before its number is known here; the order comes in between."""
+    received: list[int] = []
+    started: list[int] = []
+    popen = subprocess.Popen
+
+    def interrupted(*arguments: t.Any, **options: t.Any) -> t.Any:
+        process = popen(*arguments, **options)
+        started.append(process.pid)
+        signal.raise_signal(signal.SIGTERM)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: received.append(number))
+    try:
+        params = write("sleep 60")
+        suite = _smoke.Suite.create(params["command"], params["directory"], os.environ, [], {})
+        with pytest.raises(DeprovisionError):
+            suite.run(attempts=1, timeout=30, delay=0)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (received, gone(started[0])) == ([signal.SIGTERM], True)
 
 
 def test_the_handlers_of_signals_are_as_before(run_main: ModuleRunner, write: Write) -> None:
