@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -210,11 +211,13 @@ def _parameter(params: Params, store: Params) -> str:
 
 def _app(params: Params, app: Params) -> str:
     HerokuClient.from_params(params).app(app["app"])
-    script = Path(app["smoke_directory"], app["smoke_command"][0])
-    if not os.access(script, os.X_OK):
+    # As the module smoke_suite looks for it: a path is one of the checkout, a bare name one of PATH.
+    name = app["smoke_command"][0]
+    found = os.access(Path(app["smoke_directory"], name), os.X_OK) if "/" in name else shutil.which(name)
+    if not found or not Path(app["smoke_directory"]).is_dir():
         raise DeprovisionError(
             "invalid_input",
-            f"The smoke suite {script} (Y7) is not there.",
+            f"The smoke suite {name} (Y7) is not in {app['smoke_directory']}.",
             next_step="Set RAPTOR_CHECKOUT to a checkout of Raptor.",
         )
     return f"{app['app']} is there, and so is its smoke suite"

@@ -72,7 +72,7 @@ class Outcome:
         """The one line at the end."""
         said = " ".join(f"{failure['step']} ({failure['host']}): {failure['message']}" for failure in self.failures)
         if self.check_mode:
-            return f"PLAN: {self.event.id}; nothing was changed." + (f" A real run would not get through: {said}" if said else "")
+            return f"PLAN: {self.event.id}; nothing was changed" + (f". A real run would not get through: {said}" if said else "")
         if self.closed and said:
             return f"FAILED: {self.event.id} is closed, and its record stays as it is. What happened in this run: {said}"
         if self.progress.complete:

@@ -17,7 +17,7 @@ from tests.e2e.runs import Run, deprovision
 from tests.e2e.world import ADDON, LEAVER, RAPTOR, Record, Sandbox, login_state
 
 UNKNOWN = "casey.never@raxx.example"
-TICKET_SUBJECT = "Jordan leaves on Friday"
+TICKET_SUBJECT = "DEPROV-2026-05-19-jordan.smith"  # opened on another day
 ADDON_ACTOR = "heroku-postgresql"
 
 

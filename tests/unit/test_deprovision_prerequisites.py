@@ -142,8 +142,8 @@ def test_the_smoke_suite_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path
     """Y7: better now than after the rotation."""
     client = type("Client", (), {"app": lambda self, name: None})()
     monkeypatch.setattr(HerokuClient, "from_params", lambda params: client)
-    app = {"app": "raxx-api-test", "smoke_directory": str(tmp_path), "smoke_command": ["smoke.sh"]}
-    with pytest.raises(DeprovisionError, match="is not there"):
+    app = {"app": "raxx-api-test", "smoke_directory": str(tmp_path), "smoke_command": ["./smoke.sh"]}
+    with pytest.raises(DeprovisionError, match="is not in"):
         _prerequisites._app({}, app)
     (tmp_path / "smoke.sh").touch(mode=0o755)
     assert "smoke suite" in _prerequisites._app({}, app)
