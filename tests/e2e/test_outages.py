@@ -41,9 +41,9 @@ def test_the_person_is_locked_out_although_a_system_is_down(sandbox: Sandbox, sy
     }
     assert len(after["freescout"]) == len(before["freescout"])
     noted = facts(after, "people")
-    assert any(place.startswith(email.replace(".", "-").replace("@", "-")) and place.endswith("/lockout-console") for place in noted) == (
-        system != "AWS"
-    )
+    assert any(
+        place.startswith(email.replace(".", "-").replace("@", "-")) and place.endswith("/lockout-console") for place in noted
+    ) == (system != "AWS")
 
     assert run.status != 0
     assert run.last_line.startswith(("FAILED: ", "INCOMPLETE: "))

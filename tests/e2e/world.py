@@ -118,8 +118,8 @@ class Sandbox:
         found: Record = self.control("GET", "/dump")
         return found
 
-    def fault(self, system: str, path: str, kind: str) -> None:
-        self.control("POST", "/faults", {"system": system, "method": "ANY", "path": path, "kind": kind})
+    def fault(self, system: str, path: str, kind: str, method: str = "ANY") -> None:
+        self.control("POST", "/faults", {"system": system, "method": method, "path": path, "kind": kind})
 
     def mend(self) -> None:
         self.control("DELETE", "/faults")
@@ -132,7 +132,7 @@ class Sandbox:
         try:
             with link, link.cursor() as cursor:
                 cursor.execute(statement, values or None)
-                return cursor.fetchall()
+                return cursor.fetchall() if cursor.description else []
         finally:
             link.close()
 

@@ -1,0 +1,144 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A wrong "done" is the worst thing that the procedure can do: each of these once looked finished and was not.
+
+What happens in the middle of a run is brought about by triggers in the database, so that it happens at a certain moment.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from tests.e2e.runs import Run, deprovision
+from tests.e2e.world import Sandbox, login_state
+
+JORDAN, PRIYA, MATEO = "jordan.smith@raxx.example", "priya.patel@raxx.example", "mateo.garcia@raxx.example"
+
+
+def person(sandbox: Sandbox, email: str) -> int:
+    return int(sandbox.sql("console", "SELECT id FROM admins WHERE lower(email) = %s", email)[0][0])
+
+
+def whenever_sessions_are_ended(sandbox: Sandbox, statement: str) -> None:
+    """From now on C(statement) is executed after each statement that ends sessions of Console."""
+    sandbox.sql(
+        "console",
+        f"CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN {statement}; RETURN NULL; END $$",
+    )
+    sandbox.sql("console", "CREATE TRIGGER again AFTER UPDATE ON admin_sessions FOR EACH STATEMENT EXECUTE FUNCTION again()")
+
+
+def no_longer(sandbox: Sandbox) -> None:
+    sandbox.sql("console", "DROP TRIGGER again ON admin_sessions")
+    sandbox.sql("console", "DROP FUNCTION again()")
+
+
+def new_session(sandbox: Sandbox, email: str) -> str:
+    columns = "admin_id, started_at, last_seen_at, user_agent"
+    return f"INSERT INTO admin_sessions ({columns}) VALUES ({person(sandbox, email)}, now(), now(), 'again')"
+
+
+def new_membership(sandbox: Sandbox, email: str) -> str:
+    columns = "user_id, group_id, granted_at, granted_by"
+    return f"INSERT INTO rbac_user_groups ({columns}) VALUES ({person(sandbox, email)}, 1, now(), 1)"
+
+
+@pytest.fixture(scope="module")
+def haunted(sandbox: Sandbox) -> Run:
+    """Whenever sessions of the person are ended, a new one appears."""
+    whenever_sessions_are_ended(sandbox, new_session(sandbox, PRIYA))
+    run = deprovision(sandbox, PRIYA)
+    no_longer(sandbox)
+    return run
+
+
+def test_sessions_that_keep_coming_are_never_complete(sandbox: Sandbox, haunted: Run) -> None:
+    """5, C5: and neither row nor ticket says so."""
+    assert haunted.status != 0
+    assert "COMPLETE: " not in haunted.last_line.replace("INCOMPLETE", "")
+    assert haunted.result["result"] in ("failed", "incomplete")
+    assert not [row for row in sandbox.dump()["raptor"]["audit_archival_runs"] if PRIYA in str(row["notes"])]
+    assert all(ticket["status"] != "closed" for ticket in sandbox.tickets(haunted.result["event"]))
+
+
+def test_the_same_command_finishes_it_when_they_have_stopped(sandbox: Sandbox, haunted: Run) -> None:
+    run = deprovision(sandbox, PRIYA)
+    assert (run.status, run.result["result"]) == (0, "complete"), run.output
+    assert sandbox.access(PRIYA) == (0, 0)
+
+
+def test_access_after_the_event_was_closed_is_taken_away_and_told(sandbox: Sandbox, haunted: Run) -> None:
+    """1a, 1b: the record of a closed event stays as it is, but the run does not end well."""
+    closed = deprovision(sandbox, PRIYA).result
+    sandbox.sql("console", new_membership(sandbox, PRIYA))
+    rotations = sandbox.rotations()
+    run = deprovision(sandbox, PRIYA)
+    assert run.status != 0
+    assert "access_found_after_closing" in run.last_line
+    assert run.result == closed
+    assert sandbox.access(PRIYA) == (0, 0)
+    assert sandbox.rotations() == rotations
+
+
+def test_a_membership_that_is_granted_again_in_the_middle_is_found(sandbox: Sandbox) -> None:
+    """1a again in step 5: a superadmin who is nobody's friend grants it right after step 1."""
+    whenever_sessions_are_ended(sandbox, new_membership(sandbox, MATEO))
+    try:
+        run = deprovision(sandbox, MATEO)
+    finally:
+        no_longer(sandbox)
+    assert (run.status, run.result["result"]) == (0, "complete"), run.output
+    assert sandbox.access(MATEO) == (0, 0)
+    assert "new ones were found" in run.result["checkpoints"]["C5"]["detail"]
+
+
+def test_a_vault_that_fails_in_the_middle_costs_no_proof(sandbox: Sandbox) -> None:
+    """R2 to R8, I12: the run that continues still proves the password dead that the first one replaced."""
+    old = sandbox.credential_url("raptor_app")
+    rotations = sandbox.rotations()["raptor_app"]
+    sandbox.fault("infisical", ".", "error", method="PATCH")
+    try:
+        broken = deprovision(sandbox, JORDAN)
+    finally:
+        sandbox.mend()
+    assert broken.status != 0
+    claims = broken.result["credentials"]["raptor_app"]
+    assert (claims["rotated"], claims["stored"], claims["distributed"]) == (True, False, False)
+
+    run = deprovision(sandbox, JORDAN)
+    assert (run.status, run.result["result"]) == (0, "complete"), run.output
+    assert run.result["credentials"]["raptor_app"]["old_dead"] is True
+    assert sandbox.rotations()["raptor_app"] == rotations + 1
+    assert login_state(old) == "28P01"
+    assert not [name for name in _ledger(sandbox) if name.endswith(("/old", "/key"))]
+
+
+def _ledger(sandbox: Sandbox) -> list[str]:
+    return [
+        str(entry["name"])
+        for entry in t.cast("list[dict[str, t.Any]]", sandbox.dump()["ssm"])
+        if "/deprovision/" in entry["name"]
+    ]
+
+
+def test_a_check_run_that_meets_an_outage_is_no_plan_that_works(sandbox: Sandbox) -> None:
+    sandbox.fault("freescout", ".", "refuse")
+    try:
+        run = deprovision(sandbox, "jordan.smithers@raxx.example", check=True)
+    finally:
+        sandbox.mend()
+    assert run.status != 0
+    assert "would not get through" in run.last_line
+    assert "FreeScout" in run.last_line
+
+
+def test_the_ticket_of_somebody_else_is_left_alone(sandbox: Sandbox) -> None:
+    """P4."""
+    before = sandbox.dump()
+    other = sandbox.tickets("")[0]
+    run = deprovision(sandbox, "jordan.smithers@raxx.example", ticket=other["number"])
+    assert run.status != 0
+    assert "is not one for jordan.smithers@raxx.example" in run.last_line
+    assert sandbox.dump() == before
