@@ -62,11 +62,11 @@ SETTINGS = ("deprovision_", "heroku_", "infisical_", "aws_", "freescout_")
 TABLES: dict[str, t.Callable[[], t.Iterable[str]]] = {
     "modules": modules,
     "codes": codes,
-    "consoles": partial(variables, "prerequisites", "console"),
-    "credentials": partial(variables, "prerequisites", "credential"),
+    "consoles": partial(variables, "prerequisites", "consoles"),
+    "credentials": partial(variables, "prerequisites", "credentials"),
     "engine_heroku": partial(variables, "engine_heroku", "read"),
-    "apps": partial(variables, "prerequisites", "app"),
-    "records": partial(variables, "prerequisites", "record"),
+    "apps": partial(variables, "prerequisites", "apps"),
+    "records": partial(variables, "prerequisites", "records"),
     "settings": partial(variables, "prerequisites", "main", SETTINGS),
 }
 

@@ -44,7 +44,7 @@ SETTINGS = {
     "io_method": "sync",
     "autovacuum": "off",
     # How long a log-in may take, and so how long a proof waits for half-done ones; Heroku has 60 s.
-    "authentication_timeout": "3s",
+    "authentication_timeout": "2s",
     "shared_buffers": "16MB",
     "max_connections": "60",
 }
