@@ -8,10 +8,10 @@ Below the ledger's prefix:
 - C(events/<event>): the person's key. Whoever creates it owns the event id.
 - C(people/<person>/<event>/<fact>): facts of one departure: C(opened), C(before), C(waiver-<credential>),
   C(lockout-<console>), C(ticket), C(recheck-<console>), C(audit_row-<record>), C(closed).
-- C(credentials/<credential>/<number>/<fact>): facts of one rotation: C(intent), C(settled), C(stored), C(live),
-  C(distributed-<app>), C(checked), C(dead), C(verified-<app>). Beside them two SecureStrings for a run that must continue
-  this one: C(old), the URL that is being replaced, deleted as soon as it is proved dead; and C(key), the key of the
-  fingerprints, deleted when the event closes.
+- C(credentials/<credential>/<number>/<fact>): facts of one rotation: C(intent), C(settled), C(parked), C(stored),
+  C(unparked), C(live), C(distributed-<app>), C(checked), C(dead), C(verified-<app>). Beside them two SecureStrings for a run
+  that must continue this one: C(old), the URL that is being replaced, deleted as soon as it is proved dead; and C(key), the
+  key of the fingerprints, deleted when the event closes.
 - C(credentials/<credential>/latest): a hint where to start looking for the newest rotation; the only value that is
   overwritten.
 

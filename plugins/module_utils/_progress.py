@@ -84,11 +84,24 @@ class Credential:
         """What still has to happen to this credential, in order, in the operator's words."""
         if self.waived:
             return []
-        needed = {"rotate": ["settled"], "store": ["stored"], "prove the new one": ["live"]}
+        needed = {"rotate": ["settled"], self._storing(): ["stored"], "prove the new one": ["live"]}
+        if self.has("parked"):
+            needed["remove the parked copy"] = ["unparked"]
         needed["distribute"] = self.per_app("distributed")
         needed[" and ".join(check.replace("_", "-") for check in self.checks)] = ["checked"] if self.checks else []
         needed["prove the old one dead"] = ["dead"]
         return [words for words, facts in needed.items() if facts and not self.has(*facts)]
+
+    def _storing(self) -> str:
+        parked = self.fact("parked")
+        return f"store (it is parked in {parked['kind']} {parked['name']}, for: {parked['reason']})" if parked else "store"
+
+    def debt(self) -> dict[str, t.Any] | None:
+        """A URL that is parked, until its store holds it and the parked copy is gone (2b, I15)."""
+        if not self.has("parked") or self.has("stored", "unparked"):
+            return None
+        parked = self.fact("parked")
+        return {"credential": self.name, "since": parked["at"], **{name: parked[name] for name in ("kind", "name", "code")}}
 
     def claims(self) -> dict[str, bool | None]:
         """The claims of the result file. V(None): not applicable."""
@@ -111,6 +124,7 @@ class Progress:
     event: Event
     checkpoints: dict[str, Checkpoint]
     credentials: dict[str, dict[str, bool | None]]
+    debts: list[dict[str, t.Any]]
     closed_at: str | None
 
     @property
@@ -176,6 +190,7 @@ def evaluate(
         event,
         checkpoints,
         {credential.name: credential.claims() for credential in credentials},
+        [debt for debt in (credential.debt() for credential in credentials) if debt],
         facts["closed"]["at"] if "closed" in facts else None,
     )
 

@@ -127,7 +127,7 @@ class Outcome:
             "window": self.progress.window(),
             "checkpoints": {name: checkpoint.as_dict() for name, checkpoint in self.progress.checkpoints.items()},
             "credentials": self.progress.credentials,
-            "debts": [],
+            "debts": self.progress.debts,
             "not_covered": list(NOT_COVERED),
             "failures": [] if self.closed else [dict(failure) for failure in self.failures],
         }

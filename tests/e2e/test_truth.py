@@ -7,13 +7,12 @@ What happens in the middle of a run is brought about by triggers in the database
 
 from __future__ import annotations
 
-import typing as t
-
 import pytest
 
 from tests.e2e.runs import Run, deprovision
 from tests.e2e.world import Sandbox, login_state
 
+PARKED = "/raxx/sandbox/raptor/RAPTOR_APP_DB_URL"
 JORDAN, PRIYA, MATEO = "jordan.smith@raxx.example", "priya.patel@raxx.example", "mateo.garcia@raxx.example"
 
 
@@ -94,33 +93,37 @@ def test_a_membership_that_is_granted_again_in_the_middle_is_found(sandbox: Sand
     assert "new ones were found" in run.result["checkpoints"]["C5"]["detail"]
 
 
-def test_a_vault_that_fails_in_the_middle_costs_no_proof(sandbox: Sandbox) -> None:
-    """R2 to R8, I12: the run that continues still proves the password dead that the first one replaced."""
+def test_a_vault_that_fails_in_the_middle_costs_neither_the_app_nor_the_proof(sandbox: Sandbox) -> None:
+    """2b, I12, I15: the URL is parked, the app gets it, and the next run pays the debt and still proves the old one dead."""
     old = sandbox.credential_url("raptor_app")
     rotations = sandbox.rotations()["raptor_app"]
     sandbox.fault("infisical", ".", "error", method="PATCH")
     try:
-        broken = deprovision(sandbox, JORDAN)
+        owing = deprovision(sandbox, JORDAN)
     finally:
         sandbox.mend()
-    assert broken.status != 0
-    claims = broken.result["credentials"]["raptor_app"]
-    assert (claims["rotated"], claims["stored"], claims["distributed"]) == (True, False, False)
+    new = sandbox.credential_url("raptor_app")
+    assert (owing.status != 0, owing.result["result"]) == (True, "incomplete"), owing.output
+    (debt,) = owing.result["debts"]
+    assert (debt["credential"], debt["name"]) == ("raptor_app", PARKED)
+    assert PARKED in owing.last_line
+    claims = owing.result["credentials"]["raptor_app"]
+    assert (claims["rotated"], claims["stored"], claims["distributed"], claims["old_dead"]) == (True, False, True, True)
+    assert sandbox.parameter(PARKED)["Value"] == new
+    assert sandbox.vault() == old
+    assert sandbox.serves()
+    assert all(ticket["status"] != "closed" for ticket in sandbox.tickets(owing.result["event"]))
 
     run = deprovision(sandbox, JORDAN)
-    assert (run.status, run.result["result"]) == (0, "complete"), run.output
-    assert run.result["credentials"]["raptor_app"]["old_dead"] is True
+    assert (run.status, run.result["result"], run.result["debts"]) == (0, "complete", []), run.output
     assert sandbox.rotations()["raptor_app"] == rotations + 1
+    assert sandbox.vault() == new
     assert login_state(old) == "28P01"
-    assert not [name for name in _ledger(sandbox) if name.endswith(("/old", "/key"))]
+    assert not [name for name in _parameters(sandbox) if name.endswith(("/old", "/key")) or name == PARKED]
 
 
-def _ledger(sandbox: Sandbox) -> list[str]:
-    return [
-        str(entry["name"])
-        for entry in t.cast("list[dict[str, t.Any]]", sandbox.dump()["ssm"])
-        if "/deprovision/" in entry["name"]
-    ]
+def _parameters(sandbox: Sandbox) -> list[str]:
+    return [str(entry["name"]) for entry in sandbox.dump()["ssm"]]
 
 
 def test_a_check_run_that_meets_an_outage_is_no_plan_that_works(sandbox: Sandbox) -> None:

@@ -175,3 +175,16 @@ def test_the_last_look_must_come_last() -> None:
 def test_what_came_back_is_told() -> None:
     facts = {**FACTS, "recheck-console": {"at": AT, "ended": 2, "removed": 1}}
     assert "3 new ones" in judge(facts).checkpoints["C5"].detail
+
+
+def test_a_parked_url_is_a_debt_until_the_store_has_it_and_the_copy_is_gone() -> None:
+    """2b, I15."""
+    parked = {"at": AT, "kind": "ssm", "name": "/raxx/URL", "code": "unreachable", "reason": "No answer."}
+    owing = judge(FACTS, raptor({**without(ROTATED, "stored"), "parked": parked}), archiver())
+    assert owing.checkpoints["C2"].grade == "missing"
+    assert "parked in ssm /raxx/URL, for: No answer." in owing.checkpoints["C2"].detail
+    assert owing.debts == [{"credential": "raptor_app", "since": AT, "kind": "ssm", "name": "/raxx/URL", "code": "unreachable"}]
+    half = judge(FACTS, raptor({**ROTATED, "parked": parked}), archiver())
+    assert (half.checkpoints["C2"].grade, len(half.debts)) == ("missing", 1)
+    paid = judge(FACTS, raptor({**ROTATED, "parked": parked, "unparked": {"at": AT}}), archiver())
+    assert (paid.complete, paid.debts) == (True, [])
