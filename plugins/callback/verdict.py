@@ -26,8 +26,8 @@ GOOD = ("COMPLETE", "PLAN")
 # A failure of one of these means that nothing has been changed.
 BEFORE_ANY_CHANGE = (
     "ansible.builtin.assert",
+    "ansible.builtin.fail",
     "ansible.builtin.validate_argument_spec",
-    "raxx.deprovision.deprovision_prerequisites",
 )
 
 
@@ -60,7 +60,10 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         verdict = self._verdict
-        if stats.failures and (verdict is None or verdict.startswith(GOOD)):
+        # A verdict that was itself the reason to fail speaks for itself; after any other failure a good one no longer holds.
+        if stats.failures and (verdict is None or (verdict.startswith(GOOD) and verdict not in self._failure)):
             verdict = f"FAILED: {self._failure}"
+        elif verdict is None and not stats.processed:
+            verdict = "FAILED: no host was in any play, so nothing was done; check -i and --limit"
         if verdict:
             self._display.display(verdict, color="green" if verdict.startswith(GOOD) and not stats.failures else "red")

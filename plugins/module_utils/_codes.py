@@ -232,6 +232,6 @@ CODES: dict[str, Code] = {
     ),
     "prerequisites_not_met": Code(
         "Something that the procedure needs is not as it must be.",
-        "Mend every line of the list and run the same command again; nothing was changed.",
+        "Mend all of this and run the same command again.",
     ),
 }

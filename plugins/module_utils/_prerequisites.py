@@ -37,13 +37,17 @@ _NEEDED_FOR_LOCKOUT = ("Console",)
 
 @dataclass(frozen=True)
 class Check:
-    """C(state) is V(met), V(refused) (somebody must mend it) or V(outage). C(text) is one line for the operator."""
+    """C(state) is V(met), V(refused) (somebody must mend it) or V(outage). C(text) is one line for the operator.
+
+    C(advice) is the text of an outage with what to do next.
+    """
 
     id: str
     system: str
     state: str
     text: str
     code: str = ""
+    advice: str = ""
 
     def line(self) -> str:
         mark = {MET: "ok", REFUSED: "NO", OUTAGE: "??"}[self.state]
@@ -66,6 +70,13 @@ class Report:
             if check.state == REFUSED or (check.state == OUTAGE and check.system in _NEEDED_FOR_LOCKOUT)
         ]
 
+    def refusals(self) -> str:
+        """What must be mended, each thing once, with the checks that met it."""
+        met: dict[str, list[str]] = {}
+        for check in self.refused:
+            met.setdefault(check.text.replace("Nothing was changed. ", ""), []).append(f"{check.id} {check.system}")
+        return " ".join(f"({', '.join(checks)}) {text}" for text, checks in met.items())
+
     @property
     def outages(self) -> list[Check]:
         return [check for check in self.checks if check.state == OUTAGE]
@@ -86,7 +97,7 @@ class _Probe:
             return Check(self._identifier, self._system, MET, self._look())
         except DeprovisionError as error:
             if error.retryable or isinstance(error, UnreachableError):
-                return Check(self._identifier, self._system, OUTAGE, error.message, error.code)
+                return Check(self._identifier, self._system, OUTAGE, error.message, error.code, error.as_text())
             return Check(self._identifier, self._system, REFUSED, f"{error.message} {error.next_step}", error.code)
 
 
@@ -278,6 +289,9 @@ def _evidence(params: Params) -> str:
 
 def _inventory(params: Params) -> str:
     problems = inventory_problems(params["credentials"], params["apps"], params["infisical_workspace_id"])
+    problems += [
+        f"{name} is not set ({name.upper()})." for name in ("freescout_mailbox_id", "freescout_user_id") if not params[name]
+    ]
     if problems:
         raise DeprovisionError("invalid_input", " ".join(problems), next_step="Complete the inventory (docs/inventory.md).")
     return f"{len(params['credentials'])} credentials, {len(params['apps'])} apps"

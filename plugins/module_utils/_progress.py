@@ -94,7 +94,7 @@ class Credential:
 
     def _storing(self) -> str:
         parked = self.fact("parked")
-        return f"store (it is parked in {parked['kind']} {parked['name']}, for: {parked['reason']})" if parked else "store"
+        return f"store (parked in {parked['kind']} {parked['name']} for {parked['code']})" if parked else "store"
 
     def debt(self) -> dict[str, t.Any] | None:
         """A URL that is parked, until its store holds it and the parked copy is gone (2b, I15)."""
@@ -249,8 +249,14 @@ def _verified(credentials: t.Sequence[Credential]) -> Checkpoint:
     return Checkpoint(
         OBSERVED,
         last["at"],
-        f"smoke green; log clean from {last['from']} to {last['to']} ({last['lines']} lines, {last['requests']} requests)",
+        f"smoke green; log clean from {_clock(last['from'])} to {_clock(last['to'])},"
+        f" {last['lines']} lines, {last['requests']} requests",
     )
+
+
+def _clock(at: str) -> str:
+    """The time of day, to the second, for a person."""
+    return at[11:19] + "Z"
 
 
 def _rechecked(facts: Facts, consoles: t.Sequence[str], *, after: t.Sequence[str]) -> Checkpoint:
@@ -269,7 +275,9 @@ def _logged(facts: Facts, records: t.Sequence[str]) -> Checkpoint:
     if left or not done:
         return Checkpoint(MISSING, None, "no audit row")
     last = done[-1]
-    return Checkpoint(OBSERVED, last["completed_at"], f"{last['run_type']}, ticket {last['ticket']}, operator {last['operator']}")
+    return Checkpoint(
+        OBSERVED, last["completed_at"], f"{last['run_type']}, ticket id {last['ticket']}, operator {last['operator']}"
+    )
 
 
 _STEPS = {

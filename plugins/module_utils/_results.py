@@ -75,13 +75,14 @@ class Outcome:
             return f"PLAN: {self.event.id}; nothing was changed" + (f". A real run would not get through: {said}" if said else "")
         if self.closed and said:
             return f"FAILED: {self.event.id} is closed, and its record stays as it is. What happened in this run: {said}"
+        ended = parse(self.progress.closed_at) if self.progress.closed_at else self.now
+        late = " OVERDUE: more than four hours since the notice." if ended > self.event.deadline else ""
         if self.progress.complete:
-            late = parse(self.progress.closed_at or "") > self.event.deadline
-            return f"COMPLETE: {self.event.id}" + (", but OVERDUE: it took longer than the four hours" if late else "")
+            return f"COMPLETE: {self.event.id}{'.' if late else ''}{late}"
         missing = self.progress.undone or ["closing the ticket"]
         if said:
-            return f"{self.result.upper()}: {self.event.id}. What happened: {said} Missing: {', '.join(missing)}."
-        return f"INCOMPLETE: {self.event.id}. Missing: {'; '.join(self.progress.missing or missing)}."
+            return f"{self.result.upper()}: {self.event.id}. What happened: {said} Missing: {', '.join(missing)}.{late}"
+        return f"INCOMPLETE: {self.event.id}. Missing: {'; '.join(self.progress.missing or missing)}.{late}"
 
     @property
     def ticket(self) -> Record:

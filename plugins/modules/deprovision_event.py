@@ -152,6 +152,7 @@ since:
 import typing as t
 from datetime import datetime
 
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event, check_email, event_id
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import EventRecord, Facts, Ledger, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
@@ -184,11 +185,19 @@ def run(params: Params, check_mode: bool) -> Result:
     events: list[Result] = []
     changed = False
     for email in dict.fromkeys(check_email(text) for text in params["emails"]):
-        record = _current(ledger, email, params["new_event"])
+        records = ledger.events_of(email) if ledger else []
+        record = _current(records, params["new_event"])
         known = record is not None
         before = people.get(email, {})
+        if record and not record.closed and params["notice"] and record.event.notice != notice:
+            raise DeprovisionError(
+                "invalid_input",
+                f"{record.event.id} was opened with the notice {format_time(record.event.notice)}, and facts are written once.",
+                next_step="Leave notice out, or give the one that is recorded.",
+            )
         if record is None and (ledger is None or check_mode):
-            record = EventRecord(Event(event_id(email, opened), email, params["operator"], notice, opened), {})
+            name = event_id(email, opened, sum(known.event.id.startswith(event_id(email, opened)) for known in records))
+            record = EventRecord(Event(name, email, params["operator"], notice, opened), {})
         elif record is None:
             record = t.cast(Ledger, ledger).open_event(
                 email, operator=params["operator"], notice=notice, opened=opened, before=before
@@ -223,9 +232,8 @@ def _with_waivers(ledger: Ledger | None, record: EventRecord, params: Params, at
     return {**record.facts, **ledger.record_event(record.event.email, record.event.id, new)}
 
 
-def _current(ledger: Ledger | None, email: str, new_event: bool) -> EventRecord | None:
+def _current(records: t.Sequence[EventRecord], new_event: bool) -> EventRecord | None:
     """The event to continue: the open one; or the last one, closed, unless a new one is asked for."""
-    records = ledger.events_of(email) if ledger else []
     still_open = [record for record in records if not record.closed]
     if still_open:
         return still_open[0]

@@ -69,6 +69,10 @@ options:
     description: Id of the mailbox for tickets.
     type: int
     required: true
+  freescout_user_id:
+    description: Id of the staff user that signs notes.
+    type: int
+    required: true
   ticket:
     description: Number of a ticket that must exist, and must be one for the person.
     type: int
@@ -93,6 +97,7 @@ EXAMPLES = r"""
     infisical_workspace_id: 0d4b9a52-1111-4222-8333-abcdefabcdef
     freescout_url: https://help.raxx.app
     freescout_mailbox_id: 3
+    freescout_user_id: 9
   check_mode: true
 """
 
@@ -170,6 +175,7 @@ SPEC = (
             "apps": {"type": "list", "elements": "dict", "required": True},
             "infisical_workspace_id": {"type": "str", "required": True},
             "freescout_mailbox_id": {"type": "int", "required": True},
+            "freescout_user_id": {"type": "int", "required": True},
             "ticket": {"type": "int"},
             "evidence_path": {"type": "path"},
             "database_timeout": {"type": "int", "default": 10},
@@ -184,8 +190,11 @@ def run(params: Params, check_mode: bool) -> Result:
     if report.refused:
         raise DeprovisionError(
             "prerequisites_not_met",
-            "Nothing was changed. " + " ".join(f"({check.id} {check.system}) {check.text}" for check in report.refused),
-            details={"checks": [{"id": check.id, "system": check.system, "code": check.code} for check in report.refused]},
+            "Nothing was changed. " + report.refusals(),
+            details={
+                "lines": [check.line() for check in report.checks],
+                "checks": [{"id": check.id, "system": check.system, "code": check.code} for check in report.refused],
+            },
         )
     return {
         "changed": False,
@@ -193,7 +202,7 @@ def run(params: Params, check_mode: bool) -> Result:
         "people": list(report.people),
         "lines": [check.line() for check in report.checks],
         "outages": [
-            {"host": check.system, "step": check.id, "code": check.code, "message": check.text} for check in report.outages
+            {"host": check.system, "step": check.id, "code": check.code, "message": check.advice} for check in report.outages
         ],
         "ledger_available": report.ledger_available,
     }

@@ -222,15 +222,15 @@ def run(params: Params, check_mode: bool) -> Result:
         "good": all(outcome.good for outcome in outcomes),
         "complete": all(outcome.result == "complete" for outcome in outcomes),
         "lines": [line for outcome in outcomes for line in outcome.lines],
-        "verdict": " ".join([*(outcome.verdict for outcome in outcomes), *_call(params, outcomes)]),
+        "verdict": " | ".join([*(outcome.verdict for outcome in outcomes), *_call(params, outcomes)]),
         "paths": paths,
     }
 
 
 def _call(params: Params, outcomes: t.Sequence[Outcome]) -> list[str]:
     """E7: whom to call, where something failed that the same command may not mend."""
-    failed = not all(outcome.good for outcome in outcomes) and any(outcome.failures for outcome in outcomes)
-    return [f"Call: {params['contact']}."] if params["contact"] and failed else []
+    failed = any(outcome.result == "failed" or (outcome.closed and outcome.failures) for outcome in outcomes)
+    return [f"Call: {params['contact']}"] if params["contact"] and failed else []
 
 
 def _write(params: Params, outcomes: t.Sequence[Outcome], check_mode: bool) -> tuple[bool, list[str]]:

@@ -79,6 +79,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+since:
+  description: Begin of the window (RFC 3339, UTC).
+  returned: success
+  type: str
+  sample: "2026-05-19T10:11:12.000000Z"
+until:
+  description: End of the window.
+  returned: success
+  type: str
+  sample: "2026-05-19T10:21:12.000000Z"
 verdict:
   description: What the window shows. Every other word is a failure.
   returned: success
@@ -172,7 +182,7 @@ def run(params: Params, check_mode: bool) -> Result:
     )
     if window.verdict != _log_lines.CLEAN:
         raise _failure(params["app"], window)
-    return {"changed": False, **_facts(window)}
+    return {"changed": False, "since": format_time(since), "until": format_time(until), **_facts(window)}
 
 
 def _counts(given: Params) -> dict[str, int]:

@@ -93,3 +93,17 @@ def test_what_is_not_an_address_is_refused(run_main: ModuleRunner, store: t.Any,
 @pytest.mark.parametrize("notice", ["yesterday", "2026-05-19", "2026-05-19T09:00:00", "2026-13-19T09:00:00Z"])
 def test_a_notice_without_a_clear_time_is_refused(run_main: ModuleRunner, store: t.Any, notice: str) -> None:
     assert run_main("deprovision_event", {**EVENT, "notice": notice}).code == "invalid_input"
+
+
+def test_another_notice_for_an_open_event_is_refused(run_main: ModuleRunner, store: t.Any) -> None:
+    """The window is part of the evidence; what is recorded cannot be put right silently."""
+    run_main("deprovision_event", {**EVENT, "notice": NOTICE})
+    assert run_main("deprovision_event", {**EVENT, "notice": "2026-05-19T11:00:00+02:00"}).result["changed"] is False
+    assert run_main("deprovision_event", {**EVENT, "notice": "2026-05-19T08:00:00Z"}).code == "invalid_input"
+
+
+def test_check_mode_names_a_new_event_as_a_real_run_would(run_main: ModuleRunner, store: t.Any) -> None:
+    first = run_main("deprovision_event", EVENT).result["events"][0]
+    close(run_main, first)
+    planned = run_main("deprovision_event", {**EVENT, "new_event": True}, check=True).result["events"][0]
+    assert planned["event"] == run_main("deprovision_event", {**EVENT, "new_event": True}).result["events"][0]["event"]

@@ -35,6 +35,7 @@ PARAMS: dict[str, t.Any] = {
     "infisical_workspace_id": "w-1",
     "freescout_url": "https://help.example",
     "freescout_mailbox_id": 3,
+    "freescout_user_id": 9,
 }
 
 LOOKS = ("_console", "_credential", "_vault", "_parameter", "_app", "_aws", "_tickets")

@@ -177,7 +177,7 @@ def test_a_failure_of_this_run_keeps_an_open_event_from_being_finished(
     told = outcome["events"][0]
     assert (told["ready_for_recheck"], told["ready_for_audit_row"], told["ready_to_close"]) == (False, False, False)
     assert (outcome["good"], outcome["verdict"].startswith("FAILED")) == (False, True)
-    assert outcome["verdict"].endswith("Call: the on-call.")
+    assert outcome["verdict"].endswith("Call: the on-call")
 
 
 def test_a_closed_event_keeps_its_record_and_a_failure_is_still_told(

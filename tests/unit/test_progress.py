@@ -182,7 +182,7 @@ def test_a_parked_url_is_a_debt_until_the_store_has_it_and_the_copy_is_gone() ->
     parked = {"at": AT, "kind": "ssm", "name": "/raxx/URL", "code": "unreachable", "reason": "No answer."}
     owing = judge(FACTS, raptor({**without(ROTATED, "stored"), "parked": parked}), archiver())
     assert owing.checkpoints["C2"].grade == "missing"
-    assert "parked in ssm /raxx/URL, for: No answer." in owing.checkpoints["C2"].detail
+    assert "parked in ssm /raxx/URL for unreachable" in owing.checkpoints["C2"].detail
     assert owing.debts == [{"credential": "raptor_app", "since": AT, "kind": "ssm", "name": "/raxx/URL", "code": "unreachable"}]
     half = judge(FACTS, raptor({**ROTATED, "parked": parked}), archiver())
     assert (half.checkpoints["C2"].grade, len(half.debts)) == ("missing", 1)
