@@ -182,6 +182,11 @@ CODES: dict[str, Code] = {
         "Console knows no such email address.",
         "Check the spelling. If the person never had a Console account, say so: -e console_account=false (missing_ok=true).",
     ),
+    "parked": Code(
+        "The store did not take the new URL after the rotation; it is parked in the fallback, and the apps got it.",
+        "When the store is well again, run the same command; it pays the debt.",
+        retryable=True,
+    ),
     "config_changed": Code(
         "A config var that the run had set was changed by somebody else before the app was verified.",
         "Find out by whom, and run the same command again; it sets the value right.",

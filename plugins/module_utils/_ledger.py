@@ -7,7 +7,7 @@ Below the ledger's prefix:
 
 - C(events/<event>): the person's key. Whoever creates it owns the event id.
 - C(people/<person>/<event>/<fact>): facts of one departure: C(opened), C(before), C(waiver-<credential>),
-  C(lockout-<console>), C(ticket), C(recheck-<console>), C(audit_row-<record>), C(closed).
+  C(lockout-<console>), C(ticket), C(recheck<number>-<console>), C(audit_row-<record>), C(closed).
 - C(credentials/<credential>/<number>/<fact>): facts of one rotation: C(intent), C(settled), C(parked), C(stored),
   C(unparked), C(live), C(distributed-<app>), C(checked), C(dead), C(verified-<app>). Beside them two SecureStrings for a run
   that must continue this one: C(old), the URL that is being replaced, deleted as soon as it is proved dead; and C(key), the
@@ -28,7 +28,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, UnreachableError
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event, event_id, person_key
 from ansible_collections.raxx.deprovision.plugins.module_utils._fingerprint import fingerprint
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import Parameter, SsmClient
@@ -142,11 +142,18 @@ class Ledger:
                 return newest
             number = newest.number + 1 if newest else 1
             base = self._rotation(credential, number)
-            self._store.create(f"{base}/key", secrets.token_hex(32), secure=True)
-            key = _value(self._store.get(f"{base}/key"))
+            key = secrets.token_hex(32)
+            if not self._store.create(f"{base}/key", key, secure=True):
+                key = self._present(f"{base}/key")
             if not self._store.create(f"{base}/old", url, secure=True):
                 self._store.put(f"{base}/old", url)
-            intent = {"at": format_time(at), "event": event, "operator": operator, "fingerprint": fingerprint(url, key)}
+            # Clocks differ: a rotation that is begun for an event never counts as begun before it.
+            intent = {
+                "at": format_time(max(at, since)),
+                "event": event,
+                "operator": operator,
+                "fingerprint": fingerprint(url, key),
+            }
             if self._store.create(f"{base}/intent", _encode(intent)):
                 self._store.put(f"{self._credential(credential)}/latest", str(number), secure=False)
                 return Rotation(credential, number, {"intent": intent}, key, url)
@@ -162,10 +169,11 @@ class Ledger:
             parts = [text[start : start + PART_SIZE] for start in range(0, len(text), PART_SIZE)]
             head = text
             if len(parts) > 1:
-                # The head comes last: a fact exists once its head does.
+                # The head comes last: a fact exists once its head does. Parts that another run has left belong to no head.
+                mark = secrets.token_hex(4)
                 for index, part in enumerate(parts):
-                    self._store.create(f"{base}/{name}.{index}", part)
-                head = _encode({"parts": len(parts)})
+                    self._store.create(f"{base}/{name}.{mark}.{index}", part)
+                head = _encode({"mark": mark, "parts": len(parts)})
             if self._store.create(f"{base}/{name}", head):
                 stored[name] = value
             else:
@@ -175,6 +183,13 @@ class Ledger:
     def _raw(self, base: str) -> dict[str, str]:
         """The values right below C(base) by name, undecoded."""
         return {parameter.name[len(base) + 1 :]: parameter.value for parameter in self._store.by_path(base)}
+
+    def _present(self, name: str) -> str:
+        """The value of a parameter that is known to exist."""
+        parameter = self._store.get(name)
+        if parameter is None:
+            raise UnreachableError("unreachable", f"The parameter {name} exists, but could not be read yet.", system="AWS SSM")
+        return parameter.value
 
     def _person(self, email: str) -> str:
         return f"{self._prefix}/people/{person_key(email)}"
@@ -188,7 +203,12 @@ class Ledger:
 
 def fact_name(kind: str, subject: str) -> str:
     """The name of a fact of C(kind) that holds for C(subject) alone, a name of the inventory."""
-    return f"{kind}-{re.sub('[^A-Za-z0-9_-]', '-', subject)}"
+    return f"{kind}-{fact_subject(subject)}"
+
+
+def fact_subject(subject: str) -> str:
+    """C(subject) as it stands in the name of a fact."""
+    return re.sub("[^A-Za-z0-9_-]", "-", subject)
 
 
 def _event_record(name: str, facts: Facts) -> EventRecord:
@@ -209,8 +229,8 @@ def _decode(raw: t.Mapping[str, str]) -> Facts:
             continue
         try:
             value = json.loads(text)
-            if isinstance(value, dict) and set(value) == {"parts"}:
-                value = json.loads("".join(raw[f"{name}.{index}"] for index in range(value["parts"])))
+            if isinstance(value, dict) and set(value) == {"mark", "parts"}:
+                value = json.loads("".join(raw[f"{name}.{value['mark']}.{index}"] for index in range(value["parts"])))
         except (ValueError, KeyError):
             raise DeprovisionError("ledger_damaged", f"The ledger's fact {name!r} cannot be read.", system="AWS SSM") from None
         facts[name] = value

@@ -247,7 +247,7 @@ def _aws(params: Params, check_mode: bool) -> str:
 
 
 def _write_canary(client: SsmClient, name: str) -> None:
-    client.create(name, "canary")
+    client.create(name, "canary", secure=True)
     written = client.get(name)
     client.delete(name)
     if written is None or written.value != "canary":

@@ -30,7 +30,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._times import for
 Record = t.Mapping[str, t.Any]
 
 # A failure with one of these codes leaves something open rather than wrong.
-_OPEN_ENDED = ("proof_inconclusive", "log_inconclusive", "unreachable")
+_OPEN_ENDED = ("proof_inconclusive", "log_inconclusive", "unreachable", "parked")
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ class Outcome:
             "ticket_id": str(self.ticket.get("id", "")),
             "ticket_number": self.ticket.get("number", 0),
             "closed": self.closed,
+            "look": sum(name.startswith("recheck") for name in self.facts) // max(1, len(self.scope["consoles"])) + 1,
             "ready_for_recheck": self.progress.ready_for_recheck and not hindered and not self.closed,
             "ready_for_audit_row": self.progress.ready_for_audit_row and not hindered and not self.closed,
             "ready_to_close": self.progress.ready_to_close and not hindered and not self.closed,

@@ -103,7 +103,7 @@ def config_values(hostvars: HostVars, credentials: t.Iterable[str], app: str) ->
 
 
 def rotated_credentials(hostvars: HostVars, credentials: t.Iterable[str], app: str | None = None) -> list[str]:
-    """The credentials (of C(app)) that this run has rotated, stored and proved, or found so."""
+    """The credentials (of C(app)) that this run has rotated, stored or parked, and proved, or found so."""
     return [
         name
         for name in credentials
@@ -144,7 +144,7 @@ def verifications(config: Record, hostvars: HostVars, credentials: t.Sequence[st
         mine = [
             name
             for name in rotated_credentials(hostvars, credentials, app)
-            if fact_name("verified", app) not in hostvars[name]["step23_rotate_credential"]["facts"]
+            if result.get("changed") or fact_name("verified", app) not in hostvars[name]["step23_rotate_credential"]["facts"]
         ]
         if mine:
             due.append(
@@ -169,7 +169,12 @@ def found_again(hostvars: HostVars, consoles: t.Iterable[str], events: t.Iterabl
     again = [
         (console, person["email"])
         for console in consoles
-        for kind in ("step1_lock_out_memberships", "step1_lock_out_sessions", "step5_recheck_sessions_found")
+        for kind in (
+            "step1_lock_out_memberships",
+            "step1_lock_out_sessions",
+            "step5_recheck_sessions_memberships",
+            "step5_recheck_sessions_found",
+        )
         for person in hostvars[console].get(kind, {}).get("people", [])
         if person["email"].strip().lower() in closed and (person.get("removed") or person.get("ended"))
     ]
@@ -192,8 +197,23 @@ def failures(hostvars: HostVars, names: t.Iterable[str]) -> list[Record]:
 
     A task that runs once fails for every host of its play; only the host that ran it knows why.
     """
+    names = list(names)
     records = [dict(hostvars[name]["failure_record"]) for name in names if "failure_record" in hostvars[name]]
-    return [record for record in records if record["message"]] or records[:1]
+    parked = [_parked(name, hostvars[name]) for name in names if "step23_rotate_refusal" in hostvars[name]]
+    return ([record for record in records if record["message"]] or records[:1]) + parked
+
+
+def _parked(name: str, host: t.Mapping[str, t.Any]) -> Record:
+    """A URL that this run had to park does not stop the run, but it is not finished either (2b)."""
+    place = host.get("credential_fallback", {}).get("name", "no other place")
+    return {
+        "host": name,
+        "step": f"step {host['credential_step']}b",
+        "task": "",
+        "code": "parked",
+        "message": f"{host['step23_rotate_refusal']['message']} The URL is parked in {place}."
+        f" Next: {CODES['parked'].next_step} [parked]",
+    }
 
 
 def failure_of(result: t.Any) -> Record:

@@ -48,8 +48,10 @@ options:
     description:
       - What is destroyed after the facts are written. V(old) is the URL that the rotation has replaced; V(key) is the key of its
         fingerprints, which from then on say nothing to anybody.
-    type: str
+    type: list
+    elements: str
     choices: [old, key]
+    default: []
 seealso:
   - module: raxx.deprovision.deprovision_event
   - module: raxx.deprovision.deprovision_rotation
@@ -111,7 +113,7 @@ SPEC = (
             "rotation": {"type": "int"},
             "facts": {"type": "dict", "required": True},
             "subject": {"type": "str"},
-            "forget": {"type": "str", "choices": ["old", "key"]},
+            "forget": {"type": "list", "elements": "str", "choices": ["old", "key"], "default": []},
         },
         required_one_of=[["event", "credential"]],
         mutually_exclusive=[["event", "credential"]],
@@ -131,10 +133,10 @@ def run(params: Params, check_mode: bool) -> Result:
     missing = {name: value for name, value in wanted.items() if name not in known}
     if missing and not check_mode:
         known = {**known, **_record(ledger, params, missing)}
-    what = params["forget"]
-    forgotten = bool(what and not check_mode and ledger.forget(params["credential"], params["rotation"], what))
+    secrets = [] if check_mode else params["forget"]
+    forgotten = [what for what in secrets if ledger.forget(params["credential"], params["rotation"], what)]
     return {
-        "changed": bool(missing) or forgotten,
+        "changed": bool(missing or forgotten),
         "facts": {name: known.get(name, value) for name, value in wanted.items()},
         "recorded": list(missing),
         "diff": {"before": {}, "after": missing},

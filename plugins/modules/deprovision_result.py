@@ -47,7 +47,7 @@ options:
     elements: dict
     default: []
   recorded:
-    description: Whether the ledger can be reached. With V(false) only O(failures) are reported.
+    description: Whether the ledger can be reached. With V(false) only what this run did itself is known.
     type: bool
     default: true
   path:
@@ -108,6 +108,10 @@ events:
       description: When the event was opened (UTC).
       type: str
       sample: "2026-05-19T09:12:00.000000Z"
+    look:
+      description: Number of the next look for sessions (step 5).
+      type: int
+      sample: 1
     ready_for_recheck:
       description: Whether everything before the last look for sessions is proved, and nothing failed in this run.
       type: bool

@@ -107,3 +107,17 @@ def test_check_mode_names_a_new_event_as_a_real_run_would(run_main: ModuleRunner
     close(run_main, first)
     planned = run_main("deprovision_event", {**EVENT, "new_event": True}, check=True).result["events"][0]
     assert planned["event"] == run_main("deprovision_event", {**EVENT, "new_event": True}).result["events"][0]["event"]
+
+
+def test_parts_that_a_dead_run_has_left_are_not_mixed_with_others(
+    run_main: ModuleRunner, store: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [{"id": number, "user_agent": "x" * 150} for number in range(60)]
+    for person in ({**PERSON, "sessions": many}, {**PERSON, "sessions": many[::-1]}):
+        run_main("deprovision_event", {**EVENT, "people": [person]})
+        for name in [name for name in parameters(store) if name.endswith(("/opened", "/before"))][
+            : 2 if person["sessions"] == many else 0
+        ]:
+            store.delete_parameter(Name=PREFIX + name)
+    facts = run_main("deprovision_event", EVENT).result["events"][0]["facts"]
+    assert facts["before"]["sessions"] == many[::-1]

@@ -38,7 +38,7 @@ def test_check_mode_says_what_would_be_written(run_main: ModuleRunner, event: di
 
 def test_the_key_of_a_rotation_is_destroyed_once(run_main: ModuleRunner, store: t.Any) -> None:
     run_main("deprovision_rotation", CLAIM)
-    params = {"ledger_prefix": PREFIX, "credential": "raptor_app", "rotation": 1, "facts": {}, "forget": "key"}
+    params = {"ledger_prefix": PREFIX, "credential": "raptor_app", "rotation": 1, "facts": {}, "forget": ["key"]}
     assert run_main("deprovision_ledger", params).result["changed"] is True
     assert run_main("deprovision_ledger", params).result["changed"] is False
     assert run_main("deprovision_rotation", CLAIM).result["key"] is None

@@ -31,7 +31,7 @@ def test_a_run_that_continues_another_one_knows_what_was_replaced(run_main: Modu
     """I12: the old password can be proved dead by whoever finishes the rotation, until that is proved."""
     run_main("deprovision_rotation", CLAIM)
     assert run_main("deprovision_rotation", ASKED).result["old_url"] == URL
-    params = {"ledger_prefix": PREFIX, "credential": "raptor_app", "rotation": 1, "facts": {"dead": {}}, "forget": "old"}
+    params = {"ledger_prefix": PREFIX, "credential": "raptor_app", "rotation": 1, "facts": {"dead": {}}, "forget": ["old"]}
     assert run_main("deprovision_ledger", params).result["changed"] is True
     assert run_main("deprovision_rotation", ASKED).result["old_url"] is None
 
@@ -72,3 +72,10 @@ def test_check_mode_claims_nothing(run_main: ModuleRunner, store: t.Any) -> None
 
 def test_a_time_without_a_zone_is_refused(run_main: ModuleRunner, store: t.Any) -> None:
     assert run_main("deprovision_rotation", {**CLAIM, "since": "2026-05-19T09:00:00"}).code == "invalid_input"
+
+
+def test_a_rotation_never_counts_as_begun_before_the_event_it_is_for(run_main: ModuleRunner, store: t.Any) -> None:
+    """A clock that is behind must not make every run rotate again."""
+    ahead = "2999-01-01T00:00:00Z"
+    assert run_main("deprovision_rotation", {**CLAIM, "since": ahead}).result["number"] == 1
+    assert run_main("deprovision_rotation", {**CLAIM, "since": ahead}).result["number"] == 1

@@ -28,7 +28,7 @@ ROTATED: dict[str, t.Any] = {
 FACTS: dict[str, t.Any] = {
     "before": {"memberships": [{"group": "support"}], "sessions": [{"id": 1}, {"id": 2}]},
     "lockout-console": {"at": AT, "account": True},
-    "recheck-console": {"at": AT, "ended": 0, "removed": 0},
+    "recheck1-console": {"at": AT, "ended": 0, "removed": 0},
     "audit_row-audit_record": {
         "completed_at": AT,
         "run_type": "deprovisioning",
@@ -71,7 +71,7 @@ def test_everything_observed_is_complete() -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "checkpoint"), [("lockout-console", "C1"), ("recheck-console", "C5"), ("audit_row-audit_record", "C6")]
+    ("missing", "checkpoint"), [("lockout-console", "C1"), ("recheck1-console", "C5"), ("audit_row-audit_record", "C6")]
 )
 def test_a_missing_fact_is_a_missing_checkpoint(missing: str, checkpoint: str) -> None:
     progress = judge(without(FACTS, missing))
@@ -120,7 +120,7 @@ def test_no_console_account_is_attested_too() -> None:
 
 def test_the_row_needs_c5_and_the_ticket_needs_the_row() -> None:
     """I9."""
-    before = judge(without(FACTS, "recheck-console", "audit_row-audit_record", "closed"))
+    before = judge(without(FACTS, "recheck1-console", "audit_row-audit_record", "closed"))
     assert (before.ready_for_recheck, before.ready_for_audit_row) == (True, False)
     ready = judge(without(FACTS, "audit_row-audit_record", "closed"))
     assert (ready.ready_for_audit_row, ready.ready_to_close) == (True, False)
@@ -140,7 +140,7 @@ def test_without_any_credential_nothing_is_claimed() -> None:
     ],
 )
 def test_the_checklist_counts_from_the_notice(now: str, words: str) -> None:
-    lines = checklist(judge(without(FACTS, "closed", "recheck-console")), parse(now))
+    lines = checklist(judge(without(FACTS, "closed", "recheck1-console")), parse(now))
     assert words in lines[0]
     assert [line[:3] for line in lines[1:]] == ["[x]", "[x]", "[x]", "[x]", "[ ]", "[x]", "[ ]"]
 
@@ -168,12 +168,12 @@ def test_a_rotation_counts_more_than_a_waiver() -> None:
 
 def test_the_last_look_must_come_last() -> None:
     """I6: sessions that were looked for before the lock-out was finished prove nothing."""
-    early = {**FACTS, "recheck-console": {"at": "2026-05-19T09:14:00Z", "ended": 0}}
+    early = {**FACTS, "recheck1-console": {"at": "2026-05-19T09:14:00Z", "ended": 0}}
     assert (judge(early).checkpoints["C5"].grade, judge(early).complete) == ("inconclusive", False)
 
 
 def test_what_came_back_is_told() -> None:
-    facts = {**FACTS, "recheck-console": {"at": AT, "ended": 2, "removed": 1}}
+    facts = {**FACTS, "recheck1-console": {"at": AT, "ended": 2, "removed": 1}}
     assert "3 new ones" in judge(facts).checkpoints["C5"].detail
 
 
@@ -188,3 +188,9 @@ def test_a_parked_url_is_a_debt_until_the_store_has_it_and_the_copy_is_gone() ->
     assert (half.checkpoints["C2"].grade, len(half.debts)) == ("missing", 1)
     paid = judge(FACTS, raptor({**ROTATED, "parked": parked, "unparked": {"at": AT}}), archiver())
     assert (paid.complete, paid.debts) == (True, [])
+
+
+def test_only_the_last_look_counts() -> None:
+    """What comes after a look, for example another rotation, calls for another one."""
+    early = {"at": "2026-05-19T09:14:00Z", "ended": 0}
+    assert judge({**FACTS, "recheck1-console": early, "recheck2-console": {"at": AT, "ended": 0}}).complete

@@ -83,7 +83,10 @@ def test_what_was_verified_is_not_verified_again_and_a_known_proof_refuses_no_lo
         }
     ]
     done = {name: {**host, "step23_rotate_credential": rotated(name, **{"verified-raptor": {}})} for name, host in HOSTS.items()}
-    assert _run_data.verifications(RELEASED, done, GROUPS["credentials"]) == []
+    unchanged = {"results": [{**RELEASED["results"][0], "changed": False}]}
+    assert _run_data.verifications(unchanged, done, GROUPS["credentials"]) == []
+    # A restart of this run is verified whatever was proved before it.
+    assert _run_data.verifications(RELEASED, done, GROUPS["credentials"])
 
 
 @pytest.mark.parametrize(
