@@ -181,7 +181,7 @@ def _console(params: Params, app: str, people: _People) -> str:
 
 
 def _credential_probes(params: Params) -> list[_Probe]:
-    """For each credential that will be rotated: it can be found, and its store can be read."""
+    """For each credential that will be rotated: it can be found, and its store and its fallback can be read."""
     probes = []
     for credential in params["credentials"]:
         if credential["waived"]:
@@ -193,6 +193,8 @@ def _credential_probes(params: Params) -> list[_Probe]:
             probes.append(_Probe("Y4", "Infisical", partial(_vault, params, store)))
         else:
             probes.append(_Probe("Y5", "AWS SSM", partial(_parameter, params, store)))
+        if credential["fallback"]:
+            probes.append(_Probe("Y5", "AWS SSM, fallback", partial(_parameter, params, credential["fallback"])))
     return probes
 
 
@@ -217,7 +219,7 @@ def _vault(params: Params, store: Params) -> str:
 
 def _parameter(params: Params, store: Params) -> str:
     parameter = from_params(params).get(store["name"])
-    return f"{store['name']} is readable" if parameter else f"{store['name']} does not exist yet"
+    return f"{store['name']} is readable" if parameter else f"{store['name']} may be read, and does not exist"
 
 
 def _app(params: Params, app: Params) -> str:

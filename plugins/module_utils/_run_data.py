@@ -30,6 +30,7 @@ def credential_list(hostvars: HostVars, names: t.Iterable[str], direct_access: b
             "app": host.get("credential_heroku_app"),
             "addon": host.get("credential_addon"),
             "store": dict(host["credential_store"]),
+            "fallback": dict(host.get("credential_fallback") or {}),
             "checks": list(host["credential_checks"]),
             "one_off_command": host.get("credential_one_off_command"),
             "consumers": [dict(consumer) for consumer in host["credential_consumers"]],

@@ -19,7 +19,7 @@ from .conftest import ModuleRunner
 def credential(name: str, store: dict[str, str]) -> dict[str, t.Any]:
     """An entry as the filter credential_list gives it."""
     place = {"app": "raxx-api-test", "addon": "DATABASE", "role": name, "store": store}
-    return {"name": name, "waived": False, "checks": [], "consumers": [], "one_off_command": None, **place}
+    return {"name": name, "waived": False, "checks": [], "consumers": [], "one_off_command": None, "fallback": {}, **place}
 
 
 PARAMS: dict[str, t.Any] = {
