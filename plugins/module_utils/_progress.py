@@ -255,9 +255,20 @@ def _verified(credentials: t.Sequence[Credential]) -> Checkpoint:
     )
 
 
+def _looks(facts: Facts) -> list[tuple[int, str, Facts]]:
+    """Every look for sessions (step 5): its number, the console as it stands in the fact's name, and the fact."""
+    found = ((re.fullmatch(r"recheck(\d+)-(.+)", name), fact) for name, fact in facts.items())
+    return [(int(match[1]), match[2], fact) for match, fact in found if match]
+
+
+def next_look(facts: Facts) -> int:
+    """A number that no look has yet."""
+    return max((number for number, _console, _fact in _looks(facts)), default=0) + 1
+
+
 def _latest_look(facts: Facts, console: str) -> Facts | None:
     """The last of the looks at a console; every run that has come so far looks again."""
-    looks = [fact for name, fact in facts.items() if re.fullmatch(rf"recheck\d+-{re.escape(fact_subject(console))}", name)]
+    looks = [fact for _number, where, fact in _looks(facts) if where == fact_subject(console)]
     return max(looks, key=lambda look: parse(look["at"]), default=None)
 
 

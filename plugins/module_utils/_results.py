@@ -23,6 +23,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._progress import 
     Progress,
     checklist,
     evaluate,
+    next_look,
     steps_done,
 )
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse
@@ -107,7 +108,7 @@ class Outcome:
             "ticket_id": str(self.ticket.get("id", "")),
             "ticket_number": self.ticket.get("number", 0),
             "closed": self.closed,
-            "look": sum(name.startswith("recheck") for name in self.facts) // max(1, len(self.scope["consoles"])) + 1,
+            "look": next_look(self.facts),
             "ready_for_recheck": self.progress.ready_for_recheck and not hindered and not self.closed,
             "ready_for_audit_row": self.progress.ready_for_audit_row and not hindered and not self.closed,
             "ready_to_close": self.progress.ready_to_close and not hindered and not self.closed,

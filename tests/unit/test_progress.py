@@ -9,7 +9,13 @@ from datetime import datetime
 
 import pytest
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event
-from ansible_collections.raxx.deprovision.plugins.module_utils._progress import Credential, Progress, checklist, evaluate
+from ansible_collections.raxx.deprovision.plugins.module_utils._progress import (
+    Credential,
+    Progress,
+    checklist,
+    evaluate,
+    next_look,
+)
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
 
 NOTICE = parse("2026-05-19T09:00:00Z")
@@ -194,3 +200,10 @@ def test_only_the_last_look_counts() -> None:
     """What comes after a look, for example another rotation, calls for another one."""
     early = {"at": "2026-05-19T09:14:00Z", "ended": 0}
     assert judge({**FACTS, "recheck1-console": early, "recheck2-console": {"at": AT, "ended": 0}}).complete
+
+
+def test_a_look_never_gets_the_number_of_another_one() -> None:
+    """Facts are written once: of two consoles, one may have been looked at more often than the other."""
+    assert next_look({}) == 1
+    assert next_look({"recheck1-console": {}, "lockout-console": {}}) == 2
+    assert next_look({"recheck1-a": {}, "recheck2-a": {}, "recheck1-b": {}}) == 3
