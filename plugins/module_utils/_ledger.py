@@ -31,7 +31,7 @@ from datetime import datetime
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, UnreachableError
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event, event_id, person_key
 from ansible_collections.raxx.deprovision.plugins.module_utils._fingerprint import fingerprint
-from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import Parameter, SsmClient
+from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import Parameter, SsmClient, from_params
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse
 
 Facts = t.Dict[str, t.Any]
@@ -79,13 +79,17 @@ class Ledger:
         self._store = store
         self._prefix = prefix.rstrip("/")
 
+    @classmethod
+    def from_params(cls, params: t.Mapping[str, t.Any]) -> Ledger:
+        """From the option groups C(AWS) and C(LEDGER)."""
+        return cls(from_params(params), params["ledger_prefix"])
+
     def events_of(self, email: str) -> list[EventRecord]:
         """Every event of the person that was opened, oldest first."""
         grouped: dict[str, dict[str, str]] = {}
-        base = self._person(email)
-        for parameter in self._store.by_path(base):
-            name, _slash, fact = parameter.name[len(base) + 1 :].partition("/")
-            grouped.setdefault(name, {})[fact] = parameter.value
+        for path, value in self._raw(self._person(email)).items():
+            name, _slash, fact = path.partition("/")
+            grouped.setdefault(name, {})[fact] = value
         records = [_event_record(name, _decode(raw)) for name, raw in grouped.items() if "opened" in raw]
         return sorted(records, key=lambda record: record.event.opened)
 
@@ -130,8 +134,15 @@ class Ledger:
         raw = self._raw(base)
         return Rotation(credential, number, _decode(raw), raw.get("key"), raw.get("old")) if "intent" in raw else None
 
-    def claim_rotation(self, credential: str, *, since: datetime, url: str, event: str, operator: str, at: datetime) -> Rotation:
-        """The rotation that covers C(since), or a new one that is about to begin: its intent is durable when this returns (R1).
+    def recent_rotation(self, credential: str, since: datetime) -> Rotation | None:
+        """The newest rotation of the credential, if it covers C(since)."""
+        newest = self.newest_rotation(credential)
+        return newest if newest and newest.begun >= since else None
+
+    def claim_rotation(
+        self, credential: str, *, since: datetime, url: str, event: str, operator: str, at: datetime
+    ) -> tuple[Rotation, bool]:
+        """The rotation that covers C(since), and whether it is a new one: its intent is durable when this returns (R1).
 
         C(url) is the credential's present URL. Its keyed fingerprint is part of the intent; the URL itself is kept beside it, so
         that a run that continues this one can still prove it dead.
@@ -139,7 +150,7 @@ class Ledger:
         while True:
             newest = self.newest_rotation(credential)
             if newest and newest.begun >= since:
-                return newest
+                return newest, False
             number = newest.number + 1 if newest else 1
             base = self._rotation(credential, number)
             key = secrets.token_hex(32)
@@ -156,7 +167,7 @@ class Ledger:
             }
             if self._store.create(f"{base}/intent", _encode(intent)):
                 self._store.put(f"{self._credential(credential)}/latest", str(number), secure=False)
-                return Rotation(credential, number, {"intent": intent}, key, url)
+                return Rotation(credential, number, {"intent": intent}, key, url), True
 
     def forget(self, credential: str, number: int, what: str) -> bool:
         """Destroys the C(key) or the C(old) URL of a rotation. Returns V(False) if it was gone already."""
@@ -181,7 +192,7 @@ class Ledger:
         return stored
 
     def _raw(self, base: str) -> dict[str, str]:
-        """The values right below C(base) by name, undecoded."""
+        """The values below C(base) by their path from there, undecoded."""
         return {parameter.name[len(base) + 1 :]: parameter.value for parameter in self._store.by_path(base)}
 
     def _present(self, name: str) -> str:

@@ -157,7 +157,6 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._event import Eve
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import EventRecord, Facts, Ledger, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
-from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import from_params
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now, parse
 
 SPEC = (
@@ -180,7 +179,7 @@ SPEC = (
 def run(params: Params, check_mode: bool) -> Result:
     opened = now()
     notice = parse(params["notice"], "notice") if params["notice"] else opened
-    ledger = Ledger(from_params(params), params["ledger_prefix"]) if params["recorded"] else None
+    ledger = Ledger.from_params(params) if params["recorded"] else None
     people = {person["email"]: person for person in params["people"]}
     events: list[Result] = []
     changed = False

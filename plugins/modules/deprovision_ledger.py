@@ -99,7 +99,6 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._errors import De
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, Ledger, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
-from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import from_params
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now
 
 SPEC = (
@@ -123,7 +122,7 @@ SPEC = (
 
 
 def run(params: Params, check_mode: bool) -> Result:
-    ledger = Ledger(from_params(params), params["ledger_prefix"])
+    ledger = Ledger.from_params(params)
     subject = params["subject"]
     wanted: Facts = {
         fact_name(kind, subject) if subject else kind: {"at": format_time(now()), **value}

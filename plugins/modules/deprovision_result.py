@@ -193,7 +193,6 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Le
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
 from ansible_collections.raxx.deprovision.plugins.module_utils._results import Outcome, collect, write_file
-from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import from_params
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import now
 
 SPEC = (
@@ -214,7 +213,7 @@ SPEC = (
 
 
 def run(params: Params, check_mode: bool) -> Result:
-    ledger = Ledger(from_params(params), params["ledger_prefix"]) if params["recorded"] else None
+    ledger = Ledger.from_params(params) if params["recorded"] else None
     outcomes = collect(ledger, params["events"], params["scope"], params["failures"], check_mode=check_mode, now=now())
     changed, paths = _write(params, outcomes, check_mode) if params["path"] else (False, [])
     return {

@@ -105,7 +105,6 @@ old_url:
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger, Rotation
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
-from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import from_params
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import now, parse
 
 SPEC = (
@@ -125,13 +124,14 @@ SPEC = (
 
 
 def run(params: Params, check_mode: bool) -> Result:
-    ledger = Ledger(from_params(params), params["ledger_prefix"])
+    ledger = Ledger.from_params(params)
     since = parse(params["since"], "since")
-    newest = ledger.newest_rotation(params["credential"])
-    rotation = newest if newest and newest.begun >= since else None
-    changed = rotation is None and params["url"] is not None
-    if changed and not check_mode:
-        rotation = ledger.claim_rotation(
+    rotation: Rotation | None
+    if params["url"] is None or check_mode:
+        rotation = ledger.recent_rotation(params["credential"], since)
+        changed = rotation is None and params["url"] is not None
+    else:
+        rotation, changed = ledger.claim_rotation(
             params["credential"],
             since=since,
             url=params["url"],
