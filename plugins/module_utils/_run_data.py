@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.raxx.deprovision.plugins.module_utils._codes import CODES
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import fact_name
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -186,8 +186,10 @@ def found_again(hostvars: HostVars, consoles: t.Iterable[str], events: t.Iterabl
             "step": "step 1",
             "task": "",
             "code": code,
-            "message": f"{email} had access again after the event was closed; it was taken away, but is not part of the event's "
-            f"record. Next: {CODES[code].next_step} [{code}]",
+            "message": DeprovisionError(
+                code,
+                f"{email} had access again after the event was closed; it was taken away, but is not part of the event's record.",
+            ).as_text(),
         }
         for console, email in dict.fromkeys(again)
     ]
@@ -212,8 +214,9 @@ def _parked(name: str, host: t.Mapping[str, t.Any]) -> Record:
         "step": f"step {host['credential_step']}b",
         "task": "",
         "code": "parked",
-        "message": f"{host['step23_rotate_refusal']['message']} The URL is parked in {place}."
-        f" Next: {CODES['parked'].next_step} [parked]",
+        "message": DeprovisionError(
+            "parked", f"{host['step23_rotate_refusal']['message']} The URL is parked in {place}."
+        ).as_text(),
     }
 
 
