@@ -9,6 +9,7 @@ not by botocore, which would repeat a write whose outcome is unknown.
 
 from __future__ import annotations
 
+import functools
 import time
 import typing as t
 from dataclasses import dataclass, field
@@ -21,7 +22,9 @@ try:
     import boto3
     from botocore import exceptions
     from botocore.config import Config
+    from botocore.loaders import Loader
     from botocore.parsers import ResponseParserError
+    from botocore.session import Session
 except ImportError:  # reported by _module.execute, which knows which library the module needs
     pass
 
@@ -95,7 +98,9 @@ class SsmClient:
         self._endpoint_url = check_base_url(SYSTEM, endpoint_url) if endpoint_url else None
         self._sleep = sleep
         try:
-            self._session = boto3.Session(region_name=region, profile_name=profile or None)
+            session = Session(profile=profile or None)
+            session.register_component("data_loader", api_descriptions())
+            self._session = boto3.Session(botocore_session=session, region_name=region)
         except exceptions.BotoCoreError as error:
             raise _settings_error(error) from None
         self._ssm = self._client("ssm")
@@ -228,6 +233,17 @@ class SsmClient:
                 raise failure from None
             self._sleep(delay)
         raise AssertionError("unreachable")
+
+
+@functools.cache
+def api_descriptions() -> Loader:
+    """botocore's descriptions of the API, most of the cost of a client: read once in a process, and inherited by its workers."""
+    loader = t.cast(Loader, Session().get_component("data_loader"))
+    for data in ("service-2", "endpoint-rule-set-1"):
+        loader.load_service_model("ssm", data)
+    for name in ("endpoints", "partitions", "sdk-default-configuration"):
+        loader.load_data(name)
+    return loader
 
 
 def from_params(params: t.Mapping[str, t.Any]) -> SsmClient:

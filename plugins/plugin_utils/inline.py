@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import typing as t
 from importlib import import_module
+from importlib.util import find_spec
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
@@ -30,6 +31,8 @@ def inline_action(name: str) -> type[InlineAction]:
     only the modules that a play uses are loaded.
     """
     module = import_module(f"ansible_collections.raxx.deprovision.plugins.modules.{name}")
+    if "boto3" in module.SPEC.libraries and find_spec("boto3"):
+        import_module("ansible_collections.raxx.deprovision.plugins.module_utils._ssm").api_descriptions()
     return type("ActionModule", (InlineAction,), {"spec": module.SPEC, "module_run": staticmethod(module.run)})
 
 
