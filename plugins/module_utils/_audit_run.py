@@ -11,6 +11,7 @@ from datetime import datetime
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._console import plain
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._guard import before_write
 from ansible_collections.raxx.deprovision.plugins.module_utils._postgres import FORBIDDEN, transaction
 
 try:
@@ -158,6 +159,7 @@ def _insert(cursor: Cursor, wanted: Wanted, run_type: str) -> Row | str:
     }
     cursor.execute("SAVEPOINT before_insert")
     try:
+        before_write(SYSTEM, f"INSERT INTO {TABLE}")
         cursor.execute(INSERT, values)
         row = cursor.fetchone()
     except psycopg2.Error as error:

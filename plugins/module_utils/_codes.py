@@ -227,6 +227,16 @@ CODES: dict[str, Code] = {
         "Stop and escalate; only the row is missing. When the table is right, run the same command again.",
     ),
     # The run
+    "run_in_progress": Code(
+        "Another run works on the same person or credential, and is alive.",
+        "Let it end, then run the same command again. To lock the person out meanwhile, add --tags step1.",
+        retryable=True,
+    ),
+    "run_superseded": Code(
+        "This run was silent for too long (the machine slept, or lost its network), and another one has taken over.",
+        "See how the other run ends, then run the same command again; it continues where that one stopped.",
+        retryable=True,
+    ),
     "ledger_damaged": Code(
         "A fact of the ledger cannot be read.",
         "Compare the parameter with its version history in SSM; do not edit it before the cause is known.",

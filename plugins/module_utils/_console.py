@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._guard import before_write
 from ansible_collections.raxx.deprovision.plugins.module_utils._postgres import session, transaction
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time
 
@@ -168,6 +169,7 @@ def revoke(
             before = _list(cursor, access, ids)
             removed: frozenset[tuple[t.Any, t.Any]] = frozenset((item.person_id, item.key) for item in before)
             if before and not check_mode:
+                before_write(SYSTEM, access.removal.partition(" WHERE")[0])
                 cursor.execute(LOCK_PEOPLE, {"ids": ids})
                 before = _list(cursor, access, ids)
                 cursor.execute(access.removal, {"ids": ids})

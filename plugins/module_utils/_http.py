@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
+from ansible_collections.raxx.deprovision.plugins.module_utils._guard import before_write
 
 try:
     import requests
@@ -105,6 +106,8 @@ class HttpClient:
         Raises ApiError for a refusal and UnreachableError for everything that is not an answer of this API.
         """
         what = f"{method} {path.partition('?')[0]}"
+        if method != "GET":
+            before_write(self.system, what)
         try:
             response = self._session.request(
                 method,

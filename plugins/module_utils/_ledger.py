@@ -12,8 +12,8 @@ Below the ledger's prefix:
   C(unparked), C(live), C(distributed-<app>), C(checked), C(dead), C(verified-<app>). Beside them two SecureStrings for a run
   that must continue this one: C(old), the URL that is being replaced, deleted as soon as it is proved dead; and C(key), the
   key of the fingerprints, deleted when the event closes.
-- C(credentials/<credential>/latest): a hint where to start looking for the newest rotation; the only value that is
-  overwritten.
+- C(credentials/<credential>/latest): a hint where to start looking for the newest rotation, which is overwritten.
+- C(runs/...): which run is in charge of what; see C(_lease.py).
 
 A fact is JSON. PutParameter without overwrite is atomic, so the first writer wins and everybody reads the same fact.
 A fact whose name ends in a subject holds for that console, credential, app or record alone. No secret is ever a fact.
@@ -210,6 +210,14 @@ class Ledger:
 
     def _rotation(self, credential: str, number: int) -> str:
         return f"{self._credential(credential)}/{number:04d}"
+
+
+def current_event(records: t.Sequence[EventRecord], *, new_event: bool) -> EventRecord | None:
+    """The event to continue: the open one; or the last one, closed, unless a new one is asked for."""
+    still_open = [record for record in records if not record.closed]
+    if still_open:
+        return still_open[0]
+    return records[-1] if records and not new_event else None
 
 
 def fact_name(kind: str, subject: str) -> str:

@@ -19,6 +19,7 @@ from functools import partial
 from time import monotonic, sleep
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
+from ansible_collections.raxx.deprovision.plugins.module_utils._guard import before_write
 from ansible_collections.raxx.deprovision.plugins.module_utils._waiting import bounded
 
 try:
@@ -250,6 +251,7 @@ def end_sessions(
     the server shows the same list again. Ends the transaction that C(connection) may be in.
     """
     observe(connection, system=system)
+    before_write(system, f"end the sessions of {', '.join(users)}")
     which = {"users": list(users), "dropped": dropped, "older_than": older_than}
     deadline = monotonic() + wait
     seen: set[tuple[int, datetime | None]] = set()

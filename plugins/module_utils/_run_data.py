@@ -53,6 +53,21 @@ def app_list(hostvars: HostVars, names: t.Iterable[str]) -> list[Record]:
     ]
 
 
+def leased_credentials(
+    hostvars: HostVars,
+    groups: t.Mapping[str, t.Sequence[str]],
+    playing: t.Sequence[str],
+    tags: t.Sequence[str],
+    direct_access: bool | str,
+) -> list[str]:
+    """The credentials that a run with these C(--tags) and this C(--limit) is to rotate; no other may rotate them meanwhile."""
+    return [
+        item["name"]
+        for item in credential_list(hostvars, groups["credentials"], direct_access)
+        if item["name"] in playing and not item["waived"] and {"all", f"step{item['step']}"} & set(tags)
+    ]
+
+
 def rotation_intent(claim: Record) -> Record:
     """What an engine needs of a claimed rotation to tell whether it has happened; empty if nothing can be told."""
     intent = claim.get("facts", {}).get("intent")

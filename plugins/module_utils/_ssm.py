@@ -15,6 +15,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
+from ansible_collections.raxx.deprovision.plugins.module_utils._guard import Guard, before_write
 from ansible_collections.raxx.deprovision.plugins.module_utils._http import check_base_url, is_loopback
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time
 
@@ -94,7 +95,9 @@ class SsmClient:
         endpoint_url: str | None = None,
         profile: str | None = None,
         sleep: t.Callable[[float], None] = time.sleep,
+        before_write: Guard = before_write,
     ) -> None:
+        self._before_write = before_write
         self._endpoint_url = check_base_url(SYSTEM, endpoint_url) if endpoint_url else None
         self._sleep = sleep
         try:
@@ -218,6 +221,8 @@ class SsmClient:
         """Makes one call, again only where that is safe. C(subject) is the parameter that the message names."""
         what = f"{operation} {subject}".strip()
         method = getattr(client or self._ssm, operation)
+        if write:
+            self._before_write(SYSTEM, what)
         begun = time.monotonic()
         for delay in (*RETRY_DELAYS, None):
             try:
@@ -246,9 +251,14 @@ def api_descriptions() -> Loader:
     return loader
 
 
-def from_params(params: t.Mapping[str, t.Any]) -> SsmClient:
+def from_params(params: t.Mapping[str, t.Any], before_write: Guard = before_write) -> SsmClient:
     """The client that the option group C(AWS) describes; an empty endpoint means AWS itself."""
-    return SsmClient(params["aws_region"], endpoint_url=params["aws_endpoint_url"], profile=params["aws_profile"])
+    return SsmClient(
+        params["aws_region"],
+        endpoint_url=params["aws_endpoint_url"],
+        profile=params["aws_profile"],
+        before_write=before_write,
+    )
 
 
 def _part(answer: t.Mapping[str, t.Any], name: str, *, write: bool = False) -> t.Any:

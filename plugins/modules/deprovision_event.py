@@ -154,7 +154,7 @@ from datetime import datetime
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event, check_email, event_id
-from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import EventRecord, Facts, Ledger, fact_name
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import EventRecord, Facts, Ledger, current_event, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now, parse
@@ -185,7 +185,7 @@ def run(params: Params, check_mode: bool) -> Result:
     changed = False
     for email in dict.fromkeys(check_email(text) for text in params["emails"]):
         records = ledger.events_of(email) if ledger else []
-        record = _current(records, params["new_event"])
+        record = current_event(records, new_event=params["new_event"])
         known = record is not None
         before = people.get(email, {})
         if record and not record.closed and params["notice"] and record.event.notice != notice:
@@ -229,14 +229,6 @@ def _with_waivers(ledger: Ledger | None, record: EventRecord, params: Params, at
     if record.closed or ledger is None or check_mode or not new:
         return record.facts
     return {**record.facts, **ledger.record_event(record.event.email, record.event.id, new)}
-
-
-def _current(records: t.Sequence[EventRecord], new_event: bool) -> EventRecord | None:
-    """The event to continue: the open one; or the last one, closed, unless a new one is asked for."""
-    still_open = [record for record in records if not record.closed]
-    if still_open:
-        return still_open[0]
-    return records[-1] if records and not new_event else None
 
 
 def main() -> None:

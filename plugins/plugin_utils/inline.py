@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
+from ansible_collections.raxx.deprovision.plugins.module_utils._in_charge import watched
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import (
     HIDDEN,
     HIDDEN_BY_ACTION,
@@ -33,7 +34,7 @@ def inline_action(name: str) -> type[InlineAction]:
     module = import_module(f"ansible_collections.raxx.deprovision.plugins.modules.{name}")
     if "boto3" in module.SPEC.libraries and find_spec("boto3"):
         import_module("ansible_collections.raxx.deprovision.plugins.module_utils._ssm").api_descriptions()
-    return type("ActionModule", (InlineAction,), {"spec": module.SPEC, "module_run": staticmethod(module.run)})
+    return type("ActionModule", (InlineAction,), {"spec": module.SPEC, "module_run": staticmethod(module.run), "name": name})
 
 
 class InlineAction(ActionBase):
@@ -52,15 +53,22 @@ class InlineAction(ActionBase):
 
     spec: Spec
     module_run: Run
+    name: str
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         super().run(tmp, task_vars)
         if self._can_run_inline():
-            return self._run_inline(self.spec, self.module_run)
+            with watched(self._run_in_charge(task_vars or {}), self.name, str((task_vars or {}).get("inventory_hostname", ""))):
+                return self._run_inline(self.spec, self.module_run)
         result: Result = self._execute_module(task_vars=task_vars)
         if result.pop(HIDDEN_BY_ACTION, False):
             result[HIDDEN] = True
         return result
+
+    def _run_in_charge(self, task_vars: dict[str, t.Any]) -> Result:
+        """The result of M(raxx.deprovision.deprovision_run) in this run, without the types of Ansible's own."""
+        run: Result = {} if self._task.check_mode else json.loads(json.dumps(task_vars.get("prerequisites_run") or {}))
+        return run
 
     def _can_run_inline(self) -> bool:
         return (

@@ -1,0 +1,285 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: BSD-2-Clause
+# This file is private to the collection: it may change at any time without notice.
+"""Single flight (I3): which run is in charge of which people and credentials.
+
+Below C(<ledger_prefix>/runs/<number>) a run keeps its C(lease): who it is, what it is in charge of, and when it last showed
+that it is alive. Numbers are given by an atomic create-if-absent, so of two runs that want the same the one with the lower
+number goes on. A lease that was not renewed for C(patience) seconds, by the clock of AWS, counts as abandoned: whoever needs it
+writes C(taken_over) beside it, once and for ever, and from then on the run that held it can write nothing more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import threading
+import time
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SYSTEM, Parameter, SsmClient, from_params
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now, parse
+
+LEASE = "lease"
+TAKEN_OVER = "taken_over"
+OVER, ABANDONED, RUNNING = "over", "abandoned", "running"
+RENEWALS = 4  # how often a lease is renewed within the patience of the others
+POLL_INTERVAL = 0.5  # seconds between two looks at a lease that may be abandoned
+LONGEST_CHECK_AGE = 1.0  # seconds for which a check holds, so that a task that writes several facts checks once
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What a run is in charge of, and who it is. C(people) are keys of the ledger, C(where) is the name of a machine."""
+
+    id: str
+    operator: str
+    where: str
+    people: tuple[str, ...]
+    credentials: tuple[str, ...]
+
+    def shared_with(self, other: Charge) -> list[str]:
+        """The credentials and people that both want, in words for a person."""
+        credentials = [f"the credential {name}" for name in self.credentials if name in other.credentials]
+        return credentials + ["the same person" for name in self.people if name in other.people][:1]
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The lease of the C(number)-th run.
+
+    C(since) and C(renewed) are RFC 3339 in UTC by the clock of the machine that runs, C(modified) by that of AWS. C(ended) is
+    V(None) while it runs. Every run with a number below C(floor) is over.
+    """
+
+    number: int
+    charge: Charge
+    since: str
+    renewed: str
+    floor: int | None = None
+    ended: str | None = None
+    taken_over: t.Mapping[str, t.Any] | None = None
+    version: int = field(default=0, compare=False)
+    modified: str = field(default="", compare=False)
+
+    @property
+    def over(self) -> bool:
+        return self.ended is not None or self.taken_over is not None
+
+    def encode(self) -> str:
+        charge = self.charge
+        return json.dumps(
+            {
+                "id": charge.id,
+                "operator": charge.operator,
+                "where": charge.where,
+                "people": charge.people,
+                "credentials": charge.credentials,
+                "since": self.since,
+                "renewed": self.renewed,
+                "floor": self.floor,
+                "ended": self.ended,
+            },
+            sort_keys=True,
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def decode(cls, number: int, found: t.Mapping[str, Parameter]) -> Lease:
+        """From the parameters of a run by their last names."""
+        parameter = found[LEASE]
+        try:
+            raw = json.loads(parameter.value)
+            charge = Charge(raw["id"], raw["operator"], raw["where"], tuple(raw["people"]), tuple(raw["credentials"]))
+            taken_over = json.loads(found[TAKEN_OVER].value) if TAKEN_OVER in found else None
+            return cls(
+                number,
+                charge,
+                raw["since"],
+                raw["renewed"],
+                raw["floor"],
+                raw["ended"],
+                taken_over,
+                parameter.version,
+                parameter.last_modified,
+            )
+        except (ValueError, KeyError, TypeError):
+            raise DeprovisionError(
+                "ledger_damaged", f"The lease of run {number} in the ledger cannot be read.", system=SYSTEM
+            ) from None
+
+
+class Leases:
+    """The leases of one environment. C(patience), in seconds, must be the same for every run of it.
+
+    C(store) must not ask a guard before it writes, for it is what the guard writes with.
+    """
+
+    def __init__(
+        self, store: SsmClient, ledger_prefix: str, patience: float, sleep: t.Callable[[float], None] = time.sleep
+    ) -> None:
+        self._store = store
+        self._base = f"{ledger_prefix.rstrip('/')}/runs"
+        self._patience = patience
+        self._sleep = sleep
+
+    @classmethod
+    def from_params(cls, params: t.Mapping[str, t.Any]) -> Leases:
+        """From the option groups C(AWS) and C(LEDGER), and C(lease_seconds)."""
+        return cls(from_params(params, before_write=_ask_nobody), params["ledger_prefix"], params["lease_seconds"])
+
+    def begin(self, charge: Charge) -> tuple[Lease, list[Lease]]:
+        """A lease for C(charge), and those that had to be taken over for it.
+
+        Waits for a lease that is in the way and may be abandoned, for no longer than C(patience) seconds. Raises
+        C(run_in_progress) as soon as it is seen to be alive.
+        """
+        mine = self._create(charge)
+        begun = time.monotonic()
+        running, taken = [], []
+        for other in self._running_before(mine.number):
+            state = self._judge(other, mine, begun)
+            if state == ABANDONED:
+                self._take_over(other, mine)
+                taken.append(other)
+            elif state == RUNNING:
+                running.append(other.number)
+        return self._put(replace(mine, floor=min([mine.number, *running]))), taken
+
+    def _judge(self, other: Lease, mine: Lease, begun: float) -> str:
+        """What has become of another run. For one that is in the way this takes until it is known whether it is alive."""
+        shared = mine.charge.shared_with(other.charge)
+        while not other.over:
+            # By the clock of AWS, which wrote down when both were last changed, and by how long this run has waited since.
+            age = (parse(mine.modified) - parse(other.modified)).total_seconds() + time.monotonic() - begun
+            if age > self._patience:
+                return ABANDONED
+            if not shared:
+                return RUNNING
+            self._sleep(POLL_INTERVAL)
+            later = self.read(other.number)
+            if not later.over and later.version != other.version:
+                self.end(mine)
+                raise _in_progress(later, shared)
+            other = later
+        return OVER
+
+    def end(self, lease: Lease) -> None:
+        """Gives the lease back; nobody has to wait for it any more."""
+        self._put(replace(lease, ended=format_time(now())))
+
+    def check(self, number: int) -> Lease:
+        """The lease of a run that still is in charge, renewed if it is time; otherwise raises C(run_superseded)."""
+        lease = self.read(number)
+        if lease.taken_over is not None:
+            raise DeprovisionError(
+                "run_superseded",
+                f"This run (number {number}) showed no sign of life for {self._patience:.0f} s, and run "
+                f"{lease.taken_over['by']} of {lease.taken_over['operator']} took over at {lease.taken_over['at']}; "
+                "nothing more is written by this one.",
+                system=SYSTEM,
+            )
+        if (now() - parse(lease.renewed)).total_seconds() >= self._patience / RENEWALS:
+            lease = self._put(lease)
+        return lease
+
+    def read(self, number: int) -> Lease:
+        """The lease of a run that is known to exist: a number is never given twice, so a stale listing is asked again."""
+        base = f"{self._base}/{number:06d}"
+        for delay in (0.5, 1.0, 2.0, None):
+            found = {parameter.name[len(base) + 1 :]: parameter for parameter in self._store.by_path(base)}
+            if LEASE in found:
+                return Lease.decode(number, found)
+            if delay is not None:
+                self._sleep(delay)
+        raise DeprovisionError("ledger_damaged", f"The ledger knows of a run {number}, but has no lease of it.", system=SYSTEM)
+
+    def _create(self, charge: Charge) -> Lease:
+        hint = self._store.get(f"{self._base}/latest")
+        number = int(hint.value) if hint else 0
+        at = format_time(now())
+        while True:
+            number += 1
+            lease = Lease(number, charge, at, at)
+            if self._store.create(self._name(number, LEASE), lease.encode()):
+                self._store.put(f"{self._base}/latest", str(number), secure=False)
+                return self.read(number)
+
+    def _running_before(self, number: int) -> list[Lease]:
+        """The runs with a lower number that are not over, the oldest first."""
+        found, lowest = [], 1
+        earlier = number - 1
+        while earlier >= lowest:
+            lease = self.read(earlier)
+            if lease.floor is not None:
+                lowest = max(lowest, lease.floor)
+            if not lease.over:
+                found.append(lease)
+            earlier -= 1
+        return found[::-1]
+
+    def _take_over(self, other: Lease, mine: Lease) -> None:
+        fact = {"by": mine.number, "operator": mine.charge.operator, "at": format_time(now())}
+        self._store.create(self._name(other.number, TAKEN_OVER), json.dumps(fact, sort_keys=True))
+
+    def _put(self, lease: Lease) -> Lease:
+        renewed = replace(lease, renewed=format_time(now()))
+        self._store.put(self._name(lease.number, LEASE), renewed.encode(), secure=False)
+        return renewed
+
+    def _name(self, number: int, last: str) -> str:
+        return f"{self._base}/{number:06d}/{last}"
+
+
+class Holder:
+    """A run that holds the lease with C(number): to be asked before each write, and by itself while it works.
+
+    C(leases) makes the L(Leases) when they are first needed.
+    """
+
+    def __init__(self, leases: t.Callable[[], Leases], number: int, patience: float) -> None:
+        self._leases = functools.cache(leases)
+        self._number = number
+        self._interval = patience / RENEWALS
+        self._checked: float | None = None
+
+    def check(self) -> None:
+        """Raises C(run_superseded) if another run has taken over. A check holds for a moment (a machine's sleep counts)."""
+        if self._checked is None or abs(time.time() - self._checked) > LONGEST_CHECK_AGE:
+            self._leases().check(self._number)
+            self._checked = time.time()
+
+    @contextlib.contextmanager
+    def kept(self) -> t.Iterator[None]:
+        """While the block runs, the lease is renewed by another thread, however long a single call or wait takes."""
+        done = threading.Event()
+
+        def renew() -> None:
+            while not done.wait(self._interval):
+                # The next write will meet the same trouble, and tell.
+                with contextlib.suppress(DeprovisionError):
+                    self._leases().check(self._number)
+
+        thread = threading.Thread(target=renew, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+
+
+def _ask_nobody(_system: str, _action: str) -> None:
+    """In the place of a guard."""
+
+
+def _in_progress(other: Lease, shared: t.Sequence[str]) -> DeprovisionError:
+    return DeprovisionError(
+        "run_in_progress",
+        f"Run {other.number} of {other.charge.operator} on {other.charge.where} works on {' and '.join(shared)} "
+        f"since {other.since}, and is alive. Nothing was changed.",
+        system=SYSTEM,
+        details={"number": other.number, "operator": other.charge.operator, "where": other.charge.where, "since": other.since},
+    )

@@ -1,0 +1,159 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""deprovision_run (I3): one run at a time for a person and for a credential; a dead one is taken over, and stays dead."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.raxx.deprovision.plugins.module_utils import _lease
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._guard import before_write
+from ansible_collections.raxx.deprovision.plugins.module_utils._in_charge import watched
+from ansible_collections.raxx.deprovision.plugins.module_utils._journal import verify
+
+from .conftest import ModuleRunner
+from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, parameters
+
+PATIENCE = 1.5  # seconds; the clock is moto's, so it is the real one
+OTHER = "priya.patel@raxx.example"
+RUN = {
+    "ledger_prefix": PREFIX,
+    "emails": [EMAIL],
+    "operator": OPERATOR,
+    "credentials": ["raptor_app"],
+    "lease_seconds": PATIENCE,
+}
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_lease, "POLL_INTERVAL", 0.02)
+    monkeypatch.setattr(_lease, "LONGEST_CHECK_AGE", 0.0)
+
+
+def write_as(run: dict[str, t.Any]) -> None:
+    with watched(run, "infisical_secret", "raptor_app"):
+        before_write("Infisical", "PATCH /api/v3/secrets/raw/X")
+
+
+def test_a_run_that_ended_is_in_nobodys_way(run_main: ModuleRunner, store: t.Any) -> None:
+    first = run_main("deprovision_run", RUN).result
+    assert run_main("deprovision_run", {"ledger_prefix": PREFIX, "state": "ended", "number": first["number"]}).result["changed"]
+    again = run_main("deprovision_run", {"ledger_prefix": PREFIX, "state": "ended", "number": first["number"]})
+    assert again.result["changed"] is False
+    second = run_main("deprovision_run", {**RUN, "emails": [OTHER]}).result
+    assert (first["number"], second["number"], second["taken_over"]) == (1, 2, [])
+
+
+def test_a_run_that_is_alive_is_not_disturbed(run_main: ModuleRunner, store: t.Any) -> None:
+    first = run_main("deprovision_run", RUN).result
+    with watched(first, "smoke_suite", "raptor_app"):  # a module that takes long, and writes nothing
+        second = run_main("deprovision_run", {**RUN, "emails": [OTHER]}).result
+    assert second["failure"]["code"] == "run_in_progress"
+    for words in (OPERATOR, "the credential raptor_app", first["id"][:3], "since", "Nothing was changed", "--tags step1"):
+        assert words in second["msg"]
+    write_as(first)
+    third = run_main("deprovision_run", {**RUN, "credentials": [], "emails": [OTHER]}).result
+    assert third["number"] == 3
+
+
+def test_the_same_person_is_in_the_way_as_well(run_main: ModuleRunner, store: t.Any) -> None:
+    first = run_main("deprovision_run", RUN).result
+    with watched(first, "smoke_suite", "raptor_app"):
+        second = run_main("deprovision_run", {**RUN, "credentials": []}).result
+    assert "the same person" in second["msg"]
+
+
+def test_a_dead_run_is_taken_over_and_can_write_nothing_more(run_main: ModuleRunner, store: t.Any) -> None:
+    first = run_main("deprovision_run", RUN).result
+    second = run_main("deprovision_run", RUN).result
+    assert [other["number"] for other in second["taken_over"]] == [1]
+    with pytest.raises(DeprovisionError) as caught:
+        write_as(first)
+    assert caught.value.code == "run_superseded"
+    assert OPERATOR in caught.value.message
+    write_as(second)
+
+
+def test_the_lock_out_waits_for_nobody(run_main: ModuleRunner, store: t.Any) -> None:
+    """1a, 1b: also a run that was taken over may take access away."""
+    first = run_main("deprovision_run", RUN).result
+    run_main("deprovision_run", RUN)
+    with watched(first, "console_sessions", "console"):
+        before_write("Console database", "UPDATE admin_sessions SET revoked_at = now()")
+
+
+def test_of_two_that_begin_at_once_one_goes_on(run_main: ModuleRunner, store: t.Any) -> None:
+    """Two threads stand for two runs; each keeps its lease once it has it, as a run does."""
+    leases = _lease.Leases.from_params({**RUN, "aws_region": "us-east-1", "aws_endpoint_url": None, "aws_profile": None})
+    charge = _lease.Charge("run", OPERATOR, "here", ("jordan",), ("raptor_app",))
+    outcomes: list[str] = []
+    done = threading.Event()
+
+    def begin() -> None:
+        try:
+            lease, _taken = leases.begin(charge)
+        except DeprovisionError as error:
+            outcomes.append(error.code)
+            return
+        outcomes.append("went on")
+        with _lease.Holder(lambda: leases, lease.number, PATIENCE).kept():
+            done.wait(10)
+
+    threads = [threading.Thread(target=begin) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 10
+    while len(outcomes) < len(threads) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["run_in_progress", "run_in_progress", "went on"]
+
+
+def test_nothing_is_leased_for_an_event_that_is_closed(run_main: ModuleRunner, store: t.Any) -> None:
+    """S3: a second run changes nothing."""
+    event = run_main("deprovision_event", EVENT).result["events"][0]
+    closing = {"ledger_prefix": PREFIX, "event": event["event"], "email": EMAIL, "facts": {"closed": {}}}
+    run_main("deprovision_ledger", closing)
+    kept = parameters(store)
+    outcome = run_main("deprovision_run", RUN)
+    assert (outcome.result["changed"], outcome.result["lease"]) == (False, None)
+    assert parameters(store) == kept
+    assert run_main("deprovision_run", {**RUN, "new_event": True}).result["number"] == 1
+
+
+def test_check_mode_leases_nothing(run_main: ModuleRunner, store: t.Any) -> None:
+    assert run_main("deprovision_run", RUN, check=True).result["lease"] is None
+    assert parameters(store) == {}
+
+
+def test_without_a_ledger_there_is_no_lease(run_main: ModuleRunner) -> None:
+    assert run_main("deprovision_run", {**RUN, "recorded": False}).result["lease"] is None
+
+
+def test_each_write_is_in_the_journal_before_it_is_made(run_main: ModuleRunner, store: t.Any, tmp_path: Path) -> None:
+    run = run_main("deprovision_run", {**RUN, "journal_directory": str(tmp_path)}).result
+    write_as(run)
+    content = Path(run["journal"]).read_bytes()
+    begun, written = (json.loads(line) for line in content.splitlines())
+    assert (begun["kind"], begun["number"], begun["operator"]) == ("run", 1, OPERATOR)
+    assert (written["kind"], written["host"], written["system"]) == ("write", "raptor_app", "Infisical")
+    assert verify(content) == []
+
+
+def test_without_a_journal_nothing_is_written(run_main: ModuleRunner, store: t.Any, tmp_path: Path) -> None:
+    """I14."""
+    run = run_main("deprovision_run", {**RUN, "journal_directory": str(tmp_path)}).result
+    Path(run["journal"]).unlink()
+    Path(run["journal"]).mkdir()
+    with pytest.raises(DeprovisionError) as caught:
+        write_as(run)
+    assert caught.value.code == "evidence_not_written"
