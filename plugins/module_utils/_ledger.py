@@ -93,6 +93,15 @@ class Ledger:
         records = [_event_record(name, _decode(raw)) for name, raw in grouped.items() if "opened" in raw]
         return sorted(records, key=lambda record: record.event.opened)
 
+    def open_events(self) -> list[EventRecord]:
+        """Every open event of anybody, oldest first. Reads all that the ledger knows of people."""
+        grouped: dict[str, dict[str, str]] = {}
+        for path, value in self._raw(f"{self._prefix}/people").items():
+            event, _slash, fact = path.rpartition("/")
+            grouped.setdefault(event, {})[fact] = value
+        records = [_event_record(path.rpartition("/")[2], _decode(raw)) for path, raw in grouped.items() if "opened" in raw]
+        return sorted((record for record in records if not record.closed), key=lambda record: record.event.opened)
+
     def open_event(self, email: str, *, operator: str, notice: datetime, opened: datetime, before: Facts) -> EventRecord:
         """Opens an event of today; a second run that opens at the same time gets the first one's facts.
 

@@ -114,6 +114,7 @@ class Outcome:
             "ready_to_close": self.progress.ready_to_close and not hindered and not self.closed,
             "audit_notes": self._audit_notes(),
             "ticket_note": self._ticket_note(),
+            "debt_note": self._debt_note(),
             "scope": dict(self.scope),
             "result": self.result,
         }
@@ -141,6 +142,14 @@ class Outcome:
     def _audit_notes(self) -> str:
         done = ", ".join(steps_done(self.progress))
         return f"{self.event.email} removed from the audit infrastructure; steps {done}, 6; {self._window()}"
+
+    def _debt_note(self) -> str:
+        """For the ticket (2b): what is parked where; empty if nothing is."""
+        return " ".join(
+            f"The URL of {debt['credential']} is parked in {debt['kind']} {debt['name']} since {debt['since']}, for its store did not "
+            f"take it ({debt['code']}). It stays a debt until the store holds it and the parked copy is gone."
+            for debt in self.progress.debts
+        )
 
     def _ticket_note(self) -> str:
         checkpoints = [

@@ -132,6 +132,10 @@ events:
       description: The note for the ticket.
       type: str
       sample: "Access of jordan.smith@raxx.example to the audit infrastructure is removed."
+    debt_note:
+      description: The note for the ticket about what is parked; empty if nothing is.
+      type: str
+      sample: ""
     scope:
       description: What the event is about, with the number of the rotation that covers each credential.
       type: dict

@@ -174,7 +174,8 @@ def _begin(params: Params, check_mode: bool) -> Result:
     )
     number: int | None = None
     taken: list[Lease] = []
-    if params["recorded"] and not check_mode and _has_open_event(params, emails):
+    needed = params["recorded"] and _has_open_event(params, emails)
+    if needed and not check_mode:
         lease, taken = Leases.from_params(params).begin(charge)
         number = lease.number
     journal = None
@@ -184,7 +185,7 @@ def _begin(params: Params, check_mode: bool) -> Result:
         begun = {"kind": "run", "at": format_time(at), "number": number, "operator": charge.operator, "where": charge.where}
         append(Path(journal), {**begun, "people": list(charge.people), "credentials": list(charge.credentials)}, charge.id)
     return {
-        "changed": number is not None,
+        "changed": needed,
         "id": charge.id,
         "number": number,
         "journal": journal,

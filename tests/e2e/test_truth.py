@@ -112,14 +112,22 @@ def test_a_vault_that_fails_in_the_middle_costs_neither_the_app_nor_the_proof(sa
     assert sandbox.parameter(PARKED)["Value"] == new
     assert sandbox.vault() == old
     assert sandbox.serves()
-    assert all(ticket["status"] != "closed" for ticket in sandbox.tickets(owing.result["event"]))
+    (ticket,) = sandbox.tickets(owing.result["event"])
+    assert ticket["status"] != "closed"
+    assert any(PARKED in thread["body"] for thread in ticket["_embedded"]["threads"])
 
-    run = deprovision(sandbox, JORDAN)
+    run = deprovision(sandbox, None, playbook="playbooks/sync_vault.yml")
     assert (run.status, run.result["result"], run.result["debts"]) == (0, "complete", []), run.output
     assert sandbox.rotations()["raptor_app"] == rotations + 1
     assert sandbox.vault() == new
     assert login_state(old) == "28P01"
     assert not [name for name in _parameters(sandbox) if name.endswith(("/old", "/key")) or name == PARKED]
+
+    before = sandbox.dump()
+    again = deprovision(sandbox, None, playbook="playbooks/sync_vault.yml")
+    assert (again.status, again.changed) == (0, {})
+    assert "nothing is owed" in again.output
+    assert sandbox.dump() == before
 
 
 def _parameters(sandbox: Sandbox) -> list[str]:

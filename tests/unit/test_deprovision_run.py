@@ -131,7 +131,8 @@ def test_nothing_is_leased_for_an_event_that_is_closed(run_main: ModuleRunner, s
 
 
 def test_check_mode_leases_nothing(run_main: ModuleRunner, store: t.Any) -> None:
-    assert run_main("deprovision_run", RUN, check=True).result["lease"] is None
+    outcome = run_main("deprovision_run", RUN, check=True)
+    assert (outcome.result["changed"], outcome.result["lease"]) == (True, None)
     assert parameters(store) == {}
 
 

@@ -1,0 +1,107 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Raxx
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deprovision_debts
+short_description: List the URLs that are parked, and whose events wait for them
+version_added: 0.1.0
+description:
+  - Reads from the ledger which credentials have their URL parked because their store did not take it (2b), and which people have
+    an open event that waits for that.
+author:
+  - Raxx platform team (@raxx)
+extends_documentation_fragment:
+  - raxx.deprovision.attributes
+  - raxx.deprovision.attributes.read_only
+  - raxx.deprovision.aws
+  - raxx.deprovision.ledger
+options:
+  credentials:
+    description: Names of the credentials.
+    type: list
+    elements: str
+    required: true
+seealso:
+  - module: raxx.deprovision.deprovision_ledger
+"""
+
+EXAMPLES = r"""
+- name: See what is owed
+  raxx.deprovision.deprovision_debts:
+    ledger_prefix: /raxx/prod/deprovision
+    credentials: [raptor_app, audit_archiver]
+"""
+
+RETURN = r"""
+debts:
+  description: What is parked, where, since when and why (a code).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - credential: raptor_app
+      kind: ssm
+      name: /raxx/prod/raptor/RAPTOR_APP_DB_URL
+      since: "2026-05-19T09:14:00.000000Z"
+      code: unreachable
+emails:
+  description: The people whose open events wait for it, in the order in which the events were opened.
+  returned: success
+  type: list
+  elements: str
+  sample: [jordan.smith@raxx.example]
+direct_database_access:
+  description: Whether any of them had direct database access, that is, has no waiver.
+  returned: success
+  type: bool
+  sample: true
+lines:
+  description: The debts, for a person.
+  returned: success
+  type: list
+  elements: str
+  sample: ["raptor_app is parked in ssm /raxx/prod/raptor/RAPTOR_APP_DB_URL since 2026-05-19T09:14:00.000000Z (unreachable)"]
+"""
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger
+from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
+from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
+from ansible_collections.raxx.deprovision.plugins.module_utils._progress import Credential
+
+SPEC = AWS + LEDGER + Spec(options={"credentials": {"type": "list", "elements": "str", "required": True}})
+
+
+def run(params: Params, check_mode: bool) -> Result:
+    ledger = Ledger.from_params(params)
+    owing, debts = [], []
+    for name in params["credentials"]:
+        rotation = ledger.newest_rotation(name)
+        debt = Credential(name, 0, rotation.facts).debt() if rotation else None
+        if rotation and debt:
+            owing.append(rotation)
+            debts.append(debt)
+    waiting = [
+        record
+        for record in (ledger.open_events() if owing else [])
+        if any(rotation.begun >= record.event.opened for rotation in owing)
+    ]
+    return {
+        "changed": False,
+        "debts": debts,
+        "emails": list(dict.fromkeys(record.event.email for record in waiting)),
+        "direct_database_access": any(not any(name.startswith("waiver-") for name in record.facts) for record in waiting),
+        "lines": ["{credential} is parked in {kind} {name} since {since} ({code})".format(**debt) for debt in debts]
+        or ["nothing is owed"],
+    }
+
+
+def main() -> None:
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()
