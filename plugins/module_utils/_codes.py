@@ -187,6 +187,11 @@ CODES: dict[str, Code] = {
         "When the store is well again, run the same command; it pays the debt.",
         retryable=True,
     ),
+    "role_separation_off": Code(
+        "An app works on the owner's credential, since its role separation is switched off (E6).",
+        "Once the new credential works, switch it on again (playbooks/rollback.yml -e restore=true), then run the same command again.",
+        retryable=True,
+    ),
     "config_changed": Code(
         "A config var that the run had set was changed by somebody else before the app was verified.",
         "Find out by whom, and run the same command again; it sets the value right.",

@@ -31,7 +31,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._times import for
 Record = t.Mapping[str, t.Any]
 
 # A failure with one of these codes leaves something open rather than wrong.
-_OPEN_ENDED = ("proof_inconclusive", "log_inconclusive", "unreachable", "parked")
+_OPEN_ENDED = ("role_separation_off", "proof_inconclusive", "log_inconclusive", "unreachable", "parked")
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,8 @@ class Outcome:
     def _debt_note(self) -> str:
         """For the ticket (2b): what is parked where; empty if nothing is."""
         return " ".join(
-            f"The URL of {debt['credential']} is parked in {debt['kind']} {debt['name']} since {debt['since']}, for its store did not "
-            f"take it ({debt['code']}). It stays a debt until the store holds it and the parked copy is gone."
+            f"The URL of {debt['credential']} is parked in {debt['kind']} {debt['name']} since {debt['since']}, for its store "
+            f"did not take it ({debt['code']}). It stays a debt until the store holds it and the parked copy is gone."
             for debt in self.progress.debts
         )
 

@@ -14,7 +14,7 @@ description:
     in its way stops before it changes anything, and says who that is and since when.
   - A run that died is recognised by its lease, which was not renewed for O(lease_seconds). From the moment that it is taken over
     it can write nothing more, should it come to life again.
-  - Nothing is leased for people whose events are closed, since there is nothing to write for them.
+  - Nothing is leased for people whose events are all closed, since there is nothing to write for them.
 author:
   - Raxx platform team (@raxx)
 extends_documentation_fragment:
@@ -38,7 +38,7 @@ options:
     choices: [begun, ended]
     default: begun
   emails:
-    description: Email addresses of the people who leave. Needed to begin.
+    description: Email addresses of the people who leave; none for a rollback.
     type: list
     elements: str
     default: []
@@ -96,6 +96,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+at:
+  description: When the run began (RFC 3339, UTC).
+  returned: success
+  type: str
+  sample: "2026-05-19T09:12:00.000000Z"
 id:
   description: Id of the run.
   returned: success
@@ -151,7 +156,7 @@ SPEC = (
             "journal_directory": {"type": "path"},
             "number": {"type": "int"},
         },
-        required_if=[("state", "begun", ("emails", "operator")), ("state", "ended", ("number",))],
+        required_if=[("state", "begun", ("operator",)), ("state", "ended", ("number",))],
     )
 )
 # What the guard of each later task needs; none of it is a secret.
@@ -187,6 +192,7 @@ def _begin(params: Params, check_mode: bool) -> Result:
     return {
         "changed": needed,
         "id": charge.id,
+        "at": format_time(at),
         "number": number,
         "journal": journal,
         "lease": None if number is None else {**{name: params[name] for name in LEASE_PARAMS}, "number": number},
@@ -197,7 +203,7 @@ def _begin(params: Params, check_mode: bool) -> Result:
 def _has_open_event(params: Params, emails: list[str]) -> bool:
     ledger = Ledger.from_params(params)
     current = [current_event(ledger.events_of(email), new_event=params["new_event"]) for email in emails]
-    return not all(record and record.closed for record in current)
+    return not current or not all(record and record.closed for record in current)
 
 
 def _end(params: Params, check_mode: bool) -> Result:
@@ -209,6 +215,7 @@ def _end(params: Params, check_mode: bool) -> Result:
     return {
         "changed": changed,
         "id": lease.charge.id,
+        "at": lease.since,
         "number": lease.number,
         "journal": None,
         "lease": None,

@@ -1,0 +1,44 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way back from a rotation (E5, E6)."""
+
+from __future__ import annotations
+
+from tests.e2e.runs import deprovision
+from tests.e2e.world import CONFIG_VARS, LEAVER, Sandbox, login_state
+
+FLAG = "FLAG_RAPTOR_APP_ROLE_SEPARATION"
+PLAYBOOK = "playbooks/rollback.yml"
+
+
+def test_another_rotation_is_the_way_back(sandbox: Sandbox) -> None:
+    """E5: 2a to 2c, with all proofs, and without a person, a row or a ticket."""
+    before, old, rotations = sandbox.dump(), sandbox.config(), sandbox.rotations()
+    run = deprovision(sandbox, None, playbook=PLAYBOOK)
+    assert run.status == 0, run.output
+    assert "ROLLED BACK: rotated, stored, handed out and proved" in run.words
+    assert sandbox.rotations() == {name: number + 1 for name, number in rotations.items()}
+    assert all(login_state(old[config_var]) == "28P01" for config_var in CONFIG_VARS.values())
+    assert sandbox.vault() == sandbox.credential_url("raptor_app") == sandbox.config()["RAPTOR_APP_DATABASE_URL"]
+    assert sandbox.serves()
+    after = sandbox.dump()
+    assert not [row for row in after["raptor"]["audit_archival_runs"] if row["run_type"] == "deprovisioning"]
+    assert after["freescout"] == before["freescout"]
+    assert after["console"] == before["console"]
+
+
+def test_an_app_that_works_on_the_owners_credential_is_not_verified(sandbox: Sandbox) -> None:
+    """E6, C4: switched off it serves; nothing is complete until it is switched on again, which takes a credential that works."""
+    off = deprovision(sandbox, None, playbook=PLAYBOOK, restore=False)
+    assert (off.status, sandbox.config()[FLAG]) == (0, "0"), off.output
+    assert "undo this with -e restore=true" in off.words
+
+    blocked = deprovision(sandbox, LEAVER)
+    assert blocked.status != 0
+    assert "role_separation_off" in blocked.last_line
+    assert blocked.result["checkpoints"]["C4"]["grade"] == "missing"
+
+    on = deprovision(sandbox, None, playbook=PLAYBOOK, restore=True)
+    assert (on.status, sandbox.config()[FLAG]) == (0, "1"), on.output
+    done = deprovision(sandbox, LEAVER)
+    assert (done.status, done.result["result"]) == (0, "complete"), done.output
