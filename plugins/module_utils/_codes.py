@@ -189,7 +189,7 @@ CODES: dict[str, Code] = {
     ),
     "role_separation_off": Code(
         "An app works on the owner's credential, since its role separation is switched off (E6).",
-        "Once the new credential works, switch it on again (playbooks/rollback.yml -e restore=true), then run the same command again.",
+        "Once the new credential works, switch it on again (playbooks/rollback.yml -e restore=true); then the same command.",
         retryable=True,
     ),
     "config_changed": Code(
