@@ -23,6 +23,7 @@ class FilterModule:
             "failure_of": _run_data.failure_of,
             "failures": _run_data.failures,
             "found_again": _run_data.found_again,
+            "lockout_fact": _run_data.lockout_fact,
             "proof_fact": _run_data.proof_fact,
             "recheck_fact": _run_data.recheck_fact,
             "rotation_intent": _run_data.rotation_intent,

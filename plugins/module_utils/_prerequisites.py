@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from ansible_collections.raxx.deprovision.plugins.module_utils._console import MEMBERSHIPS, SESSIONS, members_of, revoke
+from ansible_collections.raxx.deprovision.plugins.module_utils._console import MEMBERSHIPS, SESSIONS, members_of, plain, revoke
 from ansible_collections.raxx.deprovision.plugins.module_utils._database import url_from_config
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, UnreachableError
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import check_email, is_ticket_subject
@@ -146,7 +146,7 @@ class _People:
 
     def add(self, email: str, **had: list[dict[str, t.Any]]) -> None:
         """Notes what an account had. A person can have several: in several consoles, or with other capitals."""
-        person = self.found.setdefault(email, {"email": email, "memberships": [], "sessions": []})
+        person = self.found.setdefault(email, {"email": email, "memberships": [], "sessions": [], "listings": []})
         for kind, items in had.items():
             person[kind] = person[kind] + items
 
@@ -173,8 +173,12 @@ def _console(params: Params, app: str, people: _People) -> str:
     for person in memberships.people:
         people.add(
             person.email.strip().lower(),
-            memberships=[{**item.facts, "console": app} for item in memberships.had(person)],
-            sessions=[{**item.facts, "console": app} for item in sessions.had(person)],
+            memberships=[{**item.facts, "console": app, "account": plain(person.id)} for item in memberships.had(person)],
+            sessions=[{**item.facts, "console": app, "account": plain(person.id)} for item in sessions.had(person)],
+            listings=[
+                {**found.listing(person), "console": app, "kind": kind}
+                for kind, found in (("memberships", memberships), ("sessions", sessions))
+            ],
         )
     accounts = f"{len(memberships.people)} of {len(people.emails)} people have an account"
     return f"{people.operator or 'the operator'} is {group}; {accounts}"
