@@ -235,6 +235,10 @@ CODES: dict[str, Code] = {
         "The result file cannot be written where it was asked for.",
         "Give another place with -e evidence_directory=... and run the same command again; the ledger holds everything.",
     ),
+    "signing_key_unusable": Code(
+        "The key that evidence is to be signed with cannot be used.",
+        "Give an Ed25519 key as an unencrypted PEM file (DEPROVISION_SIGNING_KEY_FILE), or none, and run the same command again.",
+    ),
     "prerequisites_not_met": Code(
         "Something that the procedure needs is not as it must be.",
         "Mend all of this and run the same command again.",

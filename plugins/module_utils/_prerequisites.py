@@ -23,6 +23,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import He
 from ansible_collections.raxx.deprovision.plugins.module_utils._infisical import InfisicalClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._results import check_writable
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SsmClient, from_params
+from ansible_collections.raxx.deprovision.plugins.module_utils._statement import signing_key
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import now, parse
 
 Params = t.Mapping[str, t.Any]
@@ -115,7 +116,7 @@ def inspect(params: Params, check_mode: bool) -> Report:
         *(_Probe("Y3", f"app {app['name']}", partial(_app, params, app)) for app in params["apps"]),
         _Probe("P3", "AWS SSM", partial(_aws, params, check_mode)),
         _Probe("P4", "FreeScout", partial(_tickets, params, emails)),
-        _Probe("P5", "evidence", partial(_evidence, params)),
+        _Probe("P5", "evidence", partial(_evidence, params, check_mode)),
         _Probe("Y", "inventory", partial(_inventory, params)),
     ]
     with ThreadPoolExecutor(max_workers=len(probes)) as pool:
@@ -286,11 +287,13 @@ def _tickets(params: Params, emails: list[str]) -> str:
     return f"ticket {number} is {subject}"
 
 
-def _evidence(params: Params) -> str:
-    """I14: nothing is changed unless it can be recorded."""
+def _evidence(params: Params, check_mode: bool) -> str:
+    """I14: nothing is changed unless it can be recorded, and signed if that is wanted."""
     if params["evidence_path"]:
-        check_writable(Path(params["evidence_path"]).absolute())
-    return f"can be written below {params['evidence_path'] or 'nothing'}"
+        check_writable(Path(params["evidence_path"]).absolute(), check_mode=check_mode)
+    key = signing_key(params["signing_key_file"])
+    signed = f"signed with the key {key.keyid[:16]}" if key else "UNSIGNED, for no signing key is configured"
+    return f"can be written below {params['evidence_path'] or 'nothing'}; {signed}"
 
 
 def _inventory(params: Params) -> str:

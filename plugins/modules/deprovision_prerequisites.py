@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - raxx.deprovision.aws
   - raxx.deprovision.freescout
   - raxx.deprovision.ledger
+  - raxx.deprovision.signing
 requirements:
   - psycopg2
 options:
@@ -154,7 +155,7 @@ ledger_available:
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
-from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, FREESCOUT, HEROKU, INFISICAL, LEDGER
+from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, FREESCOUT, HEROKU, INFISICAL, LEDGER, SIGNING
 from ansible_collections.raxx.deprovision.plugins.module_utils._prerequisites import inspect
 
 SPEC = (
@@ -163,6 +164,7 @@ SPEC = (
     + AWS
     + FREESCOUT
     + LEDGER
+    + SIGNING
     + Spec(
         options={
             "emails": {"type": "list", "elements": "str", "required": True},

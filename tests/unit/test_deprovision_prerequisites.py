@@ -205,6 +205,9 @@ def test_a_person_with_two_accounts_is_listed_with_what_both_had() -> None:
 def test_evidence_must_have_a_place(tmp_path: Path) -> None:
     """I14."""
     (tmp_path / "file").touch()
-    assert "can be written" in _prerequisites._evidence({"evidence_path": str(tmp_path / "new" / "place")})
+    asked = {"evidence_path": str(tmp_path / "new" / "place"), "signing_key_file": None}
+    assert "can be written" in _prerequisites._evidence(asked, False)
+    assert "UNSIGNED" in _prerequisites._evidence(asked, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
     with pytest.raises(DeprovisionError, match="No evidence"):
-        _prerequisites._evidence({"evidence_path": str(tmp_path / "file" / "place")})
+        _prerequisites._evidence({**asked, "evidence_path": str(tmp_path / "file" / "place")}, False)
