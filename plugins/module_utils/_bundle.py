@@ -16,16 +16,11 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._journal import R
 from ansible_collections.raxx.deprovision.plugins.module_utils._ocsf import ocsf
 from ansible_collections.raxx.deprovision.plugins.module_utils._oscal import oscal
 from ansible_collections.raxx.deprovision.plugins.module_utils._statement import SigningKey, envelope, kept_signature, statement
+from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import STATEMENT, pretty
 
 Value = t.Dict[str, t.Any]
 
-STATEMENT = "statement.dsse.json"
 PREDICATE = "https://raxx.app/deprovision/departure/v1"
-
-
-def pretty(value: t.Any) -> bytes:
-    """JSON for people and machines, in only one way."""
-    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 # What is rendered from a record, by the name of the file.

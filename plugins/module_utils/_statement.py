@@ -12,7 +12,12 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
-from ansible_collections.raxx.deprovision.plugins.module_utils._journal import canonical, digest
+from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import (
+    PAYLOAD_TYPE,
+    STATEMENT_TYPE,
+    canonical,
+    digest,
+)
 
 try:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -21,9 +26,6 @@ except ImportError:  # it is needed only where a key is configured
     load_pem_private_key = None  # type: ignore[assignment]
 
 Value = t.Dict[str, t.Any]
-
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 
 class SigningKey:

@@ -273,7 +273,10 @@ def run(params: Params, check_mode: bool) -> Result:
         ],
         "good": all(outcome.good for outcome in outcomes),
         "complete": all(outcome.result == "complete" for outcome in outcomes),
-        "lines": [line for outcome in outcomes for line in outcome.lines] + ([] if check_mode else [_evidence_line(item) for item in evidence]),
+        "lines": [
+            *(line for outcome in outcomes for line in outcome.lines),
+            *(_evidence_line(item) for item in evidence if not check_mode),
+        ],
         "verdict": " | ".join([*(outcome.verdict for outcome in outcomes), *_call(params, outcomes)]),
         "evidence": evidence,
         "paths": [str(Path(item["directory"], "result.json")) for item in evidence],
