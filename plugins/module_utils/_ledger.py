@@ -93,6 +93,22 @@ class Ledger:
         records = [_event_record(name, _decode(raw)) for name, raw in grouped.items() if "opened" in raw]
         return sorted(records, key=lambda record: record.event.opened)
 
+    def all_events(self) -> tuple[list[EventRecord], list[str]]:
+        """Every event of everybody that was opened, oldest first; and the ids that were claimed, but never opened."""
+        owners = self._raw(f"{self._prefix}/events")
+        grouped: dict[tuple[str, str], dict[str, str]] = {}
+        for path, value in self._raw(f"{self._prefix}/people").items():
+            person, name, fact = path.split("/", 2)
+            grouped.setdefault((person, name), {})[fact] = value
+        records = [_event_record(name, _decode(raw)) for (_person, name), raw in grouped.items() if "opened" in raw]
+        known = {record.event.id for record in records}
+        return sorted(records, key=lambda record: record.event.opened), sorted(owners.keys() - known)
+
+    def run_numbers(self) -> list[int]:
+        """The numbers of the runs that the ledger knows of."""
+        names = {path.partition("/")[0] for path in self._raw(f"{self._prefix}/runs")}
+        return sorted(int(name) for name in names if name.isdecimal())
+
     def open_event(self, email: str, *, operator: str, notice: datetime, opened: datetime, before: Facts) -> EventRecord:
         """Opens an event of today; a second run that opens at the same time gets the first one's facts.
 
