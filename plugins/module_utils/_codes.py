@@ -232,7 +232,7 @@ CODES: dict[str, Code] = {
         "Compare the parameter with its version history in SSM; do not edit it before the cause is known.",
     ),
     "evidence_not_written": Code(
-        "The result file cannot be written where it was asked for.",
+        "Evidence cannot be written where it was asked for.",
         "Give another place with -e evidence_directory=... and run the same command again; the ledger holds everything.",
     ),
     "signing_key_unusable": Code(

@@ -14,12 +14,12 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._times import for
 OPEN, COMPLETE = "open", "complete"
 
 
-def in_period(records: t.Iterable[EventRecord], since: datetime | None, until: datetime | None) -> t.List[EventRecord]:
-    """The events that were opened from C(since) on and before C(until)."""
+def in_period(records: t.Iterable[EventRecord], since: datetime | None, before: datetime | None) -> t.List[EventRecord]:
+    """The events that were opened from C(since) on and before C(before)."""
     return [
         record
         for record in records
-        if (since is None or record.event.opened >= since) and (until is None or record.event.opened < until)
+        if (since is None or record.event.opened >= since) and (before is None or record.event.opened < before)
     ]
 
 

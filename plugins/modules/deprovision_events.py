@@ -23,7 +23,7 @@ options:
   since:
     description: Events that were opened at this time (RFC 3339) or later. By default all from the beginning.
     type: str
-  until:
+  before:
     description: Events that were opened before this time (RFC 3339). By default all to the end.
     type: str
 seealso:
@@ -35,7 +35,7 @@ EXAMPLES = r"""
   raxx.deprovision.deprovision_events:
     ledger_prefix: /raxx/prod/deprovision
     since: "2026-04-01T00:00:00Z"
-    until: "2026-07-01T00:00:00Z"
+    before: "2026-07-01T00:00:00Z"
 """
 
 RETURN = r"""
@@ -116,14 +116,14 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._module import Pa
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import now, parse
 
-SPEC = AWS + LEDGER + Spec(options={"since": {"type": "str"}, "until": {"type": "str"}})
+SPEC = AWS + LEDGER + Spec(options={"since": {"type": "str"}, "before": {"type": "str"}})
 
 
 def run(params: Params, check_mode: bool) -> Result:
-    since, until = (parse(params[name], name) if params[name] else None for name in ("since", "until"))
+    since, before = (parse(params[name], name) if params[name] else None for name in ("since", "before"))
     ledger = Ledger.from_params(params)
     records, unopened = ledger.all_events()
-    events = [entry(record, now()) for record in in_period(records, since, until)]
+    events = [entry(record, now()) for record in in_period(records, since, before)]
     missing = gaps(ledger.run_numbers())
     return {
         "changed": False,

@@ -48,9 +48,9 @@ def test_a_period_counts_from_its_beginning_to_before_its_end(run_main: ModuleRu
     begun = run_main("deprovision_events", ASKED).result["events"][0]["opened"]
     for period, number in (
         ({"since": begun}, 1),
-        ({"until": begun}, 0),
-        ({"since": "2020-01-01T00:00:00Z", "until": "2020-04-01T00:00:00Z"}, 0),
-        ({"since": "2020-01-01T00:00:00Z", "until": "2999-01-01T00:00:00Z"}, 1),
+        ({"before": begun}, 0),
+        ({"since": "2020-01-01T00:00:00Z", "before": "2020-04-01T00:00:00Z"}, 0),
+        ({"since": "2020-01-01T00:00:00Z", "before": "2999-01-01T00:00:00Z"}, 1),
     ):
         assert len(run_main("deprovision_events", {**ASKED, **period}).result["events"]) == number
 
