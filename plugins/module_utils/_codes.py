@@ -239,6 +239,10 @@ CODES: dict[str, Code] = {
         "The key that evidence is to be signed with cannot be used.",
         "Give an Ed25519 key as an unencrypted PEM file (DEPROVISION_SIGNING_KEY_FILE), or none, and run the same command again.",
     ),
+    "plan_differs": Code(
+        "The plan of this run is not the one that it was held to with -e plan=...",
+        "Look at what differs. If it is right, make a check run again and give the digest that it prints.",
+    ),
     "prerequisites_not_met": Code(
         "Something that the procedure needs is not as it must be.",
         "Mend all of this and run the same command again.",

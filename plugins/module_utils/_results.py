@@ -16,7 +16,6 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._errors import De
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event
 from ansible_collections.raxx.deprovision.plugins.module_utils._event_journal import SEAL, Covering, EventJournal, journal, seal
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, Ledger, Rotation, fact_name
-from ansible_collections.raxx.deprovision.plugins.module_utils._plan import plan_lines
 from ansible_collections.raxx.deprovision.plugins.module_utils._progress import (
     NOT_COVERED,
     Credential,
@@ -40,7 +39,7 @@ class Outcome:
     """What is to be said of one event.
 
     C(failures) are those of this run. They keep an open event from being finished, whatever the ledger says; the record of a
-    closed event stays what it is. C(lines) is the checklist, or in check mode the plan.
+    closed event stays what it is. C(lines) is the checklist; in check mode the plan is shown in its place.
     C(credentials), C(covering) and C(journal) are what its evidence is made of.
     """
 
@@ -218,7 +217,7 @@ def collect(
         rotated = {rotation.credential: rotation.facts for rotation in covering}
         credentials = [_credential(item, rotated.get(item["name"]), facts) for item in mine["credentials"]]
         progress = evaluate(event, facts, consoles=mine["consoles"], credentials=credentials, records=mine["records"])
-        lines = plan_lines(record, facts, scope["credentials"], credentials) if check_mode else checklist(progress, now)
+        lines = () if check_mode else tuple(checklist(progress, now))
         chained = journal(event, facts, covering)
         outcomes.append(
             Outcome(
@@ -227,7 +226,7 @@ def collect(
                 facts,
                 mine,
                 (*failures, *_damage(chained)),
-                tuple(lines),
+                lines,
                 now,
                 credentials=tuple(credentials),
                 covering=tuple(covering),

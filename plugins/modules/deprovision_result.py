@@ -52,6 +52,12 @@ options:
     description: Whether the ledger can be reached. With V(false) only what this run did itself is known.
     type: bool
     default: true
+  plan:
+    description:
+      - The result of M(raxx.deprovision.deprovision_plan). In check mode its lines take the place of the checklist, and the
+        verdict ends with its digest.
+    type: dict
+    default: {}
   path:
     description: Directory for the evidence. If not given, none is written.
     type: path
@@ -176,7 +182,7 @@ complete:
   type: bool
   sample: true
 lines:
-  description: The checklist, for a person.
+  description: The checklist, for a person; in check mode the plan.
   returned: success
   type: list
   elements: str
@@ -241,6 +247,7 @@ SPEC = (
             "environment_name": {"type": "str", "required": True},
             "failures": {"type": "list", "elements": "dict", "default": []},
             "recorded": {"type": "bool", "default": True},
+            "plan": {"type": "dict", "default": {}},
             "path": {"type": "path"},
             "seal": {"type": "bool", "default": False},
         }
@@ -273,14 +280,25 @@ def run(params: Params, check_mode: bool) -> Result:
         ],
         "good": all(outcome.good for outcome in outcomes),
         "complete": all(outcome.result == "complete" for outcome in outcomes),
-        "lines": [
-            *(line for outcome in outcomes for line in outcome.lines),
-            *(_evidence_line(item) for item in evidence if not check_mode),
-        ],
-        "verdict": " | ".join([*(outcome.verdict for outcome in outcomes), *_call(params, outcomes)]),
+        "lines": params["plan"].get("lines", []) if check_mode else _lines(outcomes, evidence),
+        "verdict": " | ".join(
+            [*(outcome.verdict for outcome in outcomes), *_hold(params, outcomes, check_mode), *_call(params, outcomes)]
+        ),
         "evidence": evidence,
         "paths": [str(Path(item["directory"], "result.json")) for item in evidence],
     }
+
+
+def _lines(outcomes: t.Sequence[Outcome], evidence: t.Sequence[Result]) -> list[str]:
+    """The checklist, and where the evidence is."""
+    return [*(line for outcome in outcomes for line in outcome.lines), *map(_evidence_line, evidence)]
+
+
+def _hold(params: Params, outcomes: t.Sequence[Outcome], check_mode: bool) -> list[str]:
+    """How a real run is held to the plan of this check run."""
+    digest = params["plan"].get("digest")
+    good = check_mode and digest and all(outcome.good for outcome in outcomes)
+    return [f"-e plan={digest} holds a real run to this plan"] if good else []
 
 
 def _call(params: Params, outcomes: t.Sequence[Outcome]) -> list[str]:

@@ -138,27 +138,12 @@ def test_what_happened_and_what_is_missing_are_in_one_line(
     assert json.loads(Path(outcome.result["paths"][0]).read_text())["result"] == result
 
 
-def test_check_mode_names_what_a_run_would_do(run_main: ModuleRunner, asked: Params, tmp_path: Path) -> None:
-    outcome = run_main("deprovision_result", {**asked, "path": str(tmp_path)}, check=True)
-    text = "\n".join(outcome.result["lines"])
-    for words in (
-        "remove jordan.smith@raxx.example from the group support",
-        "end session 7",
-        "rotate raptor_app of raxx-api-test",
-        "write its URL to ssm /raxx/test/raptor_app",
-        "set URL on raptor and restart it",
-        "not rotate audit_archiver",
-        "write one row of audit_archival_runs",
-        "create and close the ticket",
-    ):
-        assert words in text
+def test_check_mode_shows_the_plan_and_how_to_hold_a_run_to_it(run_main: ModuleRunner, asked: Params, tmp_path: Path) -> None:
+    plan = {"digest": "a" * 64, "lines": ["a real run would", "  change nothing"]}
+    outcome = run_main("deprovision_result", {**asked, "plan": plan, "path": str(tmp_path)}, check=True).result
+    assert outcome["lines"] == plan["lines"]
+    assert outcome["verdict"].endswith(f"-e plan={plan['digest']} holds a real run to this plan")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_finished_event_has_nothing_to_do(run_main: ModuleRunner, event: Params, asked: Params) -> None:
-    finish(run_main, event, asked)
-    asked["events"][0]["present"] = {}
-    assert run_main("deprovision_result", asked, check=True).result["lines"][-1].strip() == "change nothing"
 
 
 def test_without_a_ledger_only_the_failures_are_known(run_main: ModuleRunner, event: Params, asked: Params) -> None:
