@@ -15,6 +15,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._errors import De
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import Record, as_bytes
 from ansible_collections.raxx.deprovision.plugins.module_utils._ocsf import ocsf
 from ansible_collections.raxx.deprovision.plugins.module_utils._oscal import oscal
+from ansible_collections.raxx.deprovision.plugins.module_utils._report import report_html, report_md
 from ansible_collections.raxx.deprovision.plugins.module_utils._statement import SigningKey, envelope, kept_signature, statement
 from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import STATEMENT, pretty
 
@@ -28,6 +29,8 @@ RENDERERS: t.Dict[str, t.Callable[[Value], bytes]] = {
     "before.json": lambda record: pretty(_listings(record, "before")),
     "after.json": lambda record: pretty(_listings(record, "after")),
     "ocsf.jsonl": ocsf,
+    "report.html": report_html,
+    "report.md": report_md,
 }
 
 

@@ -3,7 +3,7 @@
 # This file is private to the collection: it may change at any time without notice.
 """The report of a departure for people: one page of HTML that stands alone, and its short form for the ticket.
 
-Pure functions of the record (C(_record.py)) or of a plan: without a clock or a name of a machine, so that every machine renders the
+Pure functions of the record (C(_record.py)) or of a plan, without a clock or the name of a machine: every machine renders the
 same bytes.
 """
 
@@ -58,12 +58,16 @@ def report_html(record: Value) -> bytes:
         title=f"{record['event']}: {record['result']}",
         kicker=f"Access removal (SOC 2 CC6.3) \u00b7 {record['environment']} \u00b7 {record['event']}",
         heading=record["email"],
+        subheading=f"Access removed by {record['operator']}",
         verdict=_verdict(record),
         tiles=_tiles(record),
         missing=_missing(record),
         debts=[_debt(debt) for debt in record["debts"]],
         failures=[_failure(failure) for failure in record["failures"]],
-        steps=[{**step, "grade": _grade(step["grade"]), "at": _clock(step["at"])} for step in record["steps"]],
+        steps=[
+            {**step, "grade": _grade(step["grade"]), "at": _clock(step["at"]), "detail": _short_times(step["detail"])}
+            for step in record["steps"]
+        ],
         window={name: _moment(at) for name, at in window.items()},
         limits=limits_chart(record),
         magnified=run_chart(record),
@@ -90,6 +94,7 @@ def plan_html(plan: Plan) -> bytes:
         title=f"Plan for {people}",
         kicker=f"Plan of a check run \u00b7 {plan.environment}",
         heading=people,
+        subheading=f"SHA-256 {plan.digest}",
         verdict=_said("plain", "i", "PLAN: nothing was changed", [f"A real run would make {count} changes." if count else ""]),
         tiles=[
             _tile("Changes", str(count), "what a real run would do"),
@@ -159,18 +164,19 @@ def _verdict(record: Value) -> Value:
     return _said(tone, mark, word, [late, f"{len(grades)} claims: {counted}."])
 
 
-def _tile(name: str, value: str, note: str = "") -> Value:
-    return {"name": name, "value": value, "note": note}
+def _tile(name: str, value: str, note: str = "", link: str = "") -> Value:
+    return {"name": name, "value": value, "note": note, "link": link}
 
 
 def _tiles(record: Value) -> list[Value]:
-    timeliness = record["timeliness"]
+    timeliness, window = record["timeliness"], record["window"]
     lockout, end = timeliness["lockout_seconds"], timeliness["end_seconds"]
+    url = str(record["ticket"].get("url") or "")
     return [
+        _tile("Window (UTC)", f"{_clock(window['notice'])} to {_clock(window['ended'])}", f"notice on {window['notice'][:10]}"),
         _tile("Notice to lock-out", span_words(lockout), _against(lockout, timeliness["warn_seconds"], "1 h")),
         _tile("Notice to end", span_words(end), _against(end, timeliness["fail_seconds"], "4 h")),
-        _tile("Ticket", _ticket(record), record["ticket"].get("url", "")),
-        _tile("Operator", record["operator"], f"notice {_moment(record['window']['notice'])}"),
+        _tile("Ticket", _ticket(record), record["event"], url if url.startswith(("https://", "http://")) else ""),
     ]
 
 
@@ -219,7 +225,7 @@ def _item(item: Value) -> Value:
     known = {name: value for name, value in item["facts"].items() if name not in ("id", "group", "account", "admin_id", "email")}
     return {
         **item,
-        "name": f"session {item['name']}" if item["kind"] == "session" else item["name"],
+        "name": f"{item['kind']} {item['name']}",
         "facts": "; ".join(f"{name.replace('_', ' ')} {_readable(value)}" for name, value in known.items() if value is not None),
         "outcome": {"tone": tone, "mark": mark, "word": "still there" if item["outcome"] == "open" else item["outcome"]},
         "at": _clock(item["at"]),
@@ -299,7 +305,7 @@ def _claim(claim: Value) -> Value:
     said += [f"by {claim['by']}"] if claim["by"] else []
     said += [f"until {claim['until']}"] if claim["until"] else []
     detail = "; ".join(dict.fromkeys(part for part in said if part))
-    return {**claim, "grade": _grade(claim["grade"]), "detail": detail, "at": _clock(claim["at"])}
+    return {**claim, "grade": _grade(claim["grade"]), "detail": _short_times(detail), "at": _clock(claim["at"])}
 
 
 def _entry(entry: Value) -> str:
@@ -364,6 +370,11 @@ def _moment(at: str | None) -> str:
 def _clock(at: str | None) -> str:
     """The time of day to the second."""
     return f"{at[11:19]}Z" if at else _NOTHING
+
+
+def _short_times(text: str) -> str:
+    """C(text) with the times in it as times of day."""
+    return re.sub(r"\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)[.\d]*Z", r"\1Z", text)
 
 
 def _readable(value: t.Any) -> str:

@@ -59,8 +59,6 @@ code { overflow-wrap: anywhere; }
 dl.pairs { display: grid; grid-template-columns: 11rem 1fr; gap: 0.25rem 1rem; margin: 0.5rem 0; }
 dl.pairs dt { color: var(--quiet); }
 dl.pairs dd { margin: 0; overflow-wrap: anywhere; }
-.wide { overflow-x: auto; }
-.wide:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
 caption { text-align: left; color: var(--quiet); font-size: 0.85rem; padding-bottom: 0.3rem; }
 th, td { text-align: left; vertical-align: top; padding: 0.42rem 0.7rem 0.42rem 0; border-bottom: 1px solid var(--line); }
@@ -71,8 +69,8 @@ td .detail { display: block; color: var(--quiet); font-size: 0.85rem; overflow-w
 .grade { display: inline-block; padding: 0.06rem 0.5rem; border-radius: 1rem; font-size: 0.8rem; font-weight: 600; white-space: nowrap; }
 figure { margin: 0.6rem 0 1.4rem; }
 figcaption { color: var(--quiet); font-size: 0.85rem; margin-bottom: 0.3rem; }
-svg { display: block; width: 100%; overflow: visible; }
-svg text { fill: var(--ink); font-size: 12px; }
+svg { display: block; width: 100%; }
+svg text { fill: var(--ink); font-size: 12px; paint-order: stroke; stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }
 svg .said, svg .axis { fill: var(--quiet); }
 svg .measured { fill: var(--accent); }
 svg .by-hand { fill: none; stroke: var(--hand); stroke-dasharray: 3 2; }
@@ -94,10 +92,16 @@ footer { margin-top: 2.4rem; padding-top: 0.8rem; border-top: 1px solid var(--li
   .facts div:nth-child(-n + 2) { border-bottom: 1px solid var(--line); }
   dl.pairs { grid-template-columns: 1fr; gap: 0; }
   dl.pairs dd { margin-bottom: 0.5rem; }
+  table.stack { display: block; }
+  table.stack caption, table.stack tbody { display: block; }
   table.stack thead { position: absolute; clip-path: inset(50%); height: 1px; width: 1px; overflow: hidden; }
-  table.stack tr { display: block; padding: 0.5rem 0; border-bottom: 1px solid var(--line); }
-  table.stack td, table.stack th { display: inline; border: 0; padding: 0 0.35rem 0 0; }
-  table.stack td.full { display: block; }
+  table.stack tr { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0.15rem 0.6rem; padding: 0.55rem 0;
+    border-bottom: 1px solid var(--line); }
+  table.stack td { border: 0; padding: 0; }
+  table.stack td.step { flex: 0 0 1.8rem; }
+  table.stack td.what { flex: 1 0 calc(100% - 3rem); max-width: 100%; }
+  table.stack td.step + td.what { flex-basis: calc(100% - 2.4rem); max-width: calc(100% - 2.4rem); }
+  table.stack td.step + td.what + td { margin-left: 2.4rem; }
 }
 @page { size: A4; margin: 14mm 13mm; }
 @media print {
@@ -113,7 +117,6 @@ footer { margin-top: 2.4rem; padding-top: 0.8rem; border-top: 1px solid var(--li
   h3, caption { break-after: avoid; }
   tr, figure, .verdict, .facts { break-inside: avoid; }
   thead { display: table-header-group; }
-  .wide { overflow: visible; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 """
@@ -153,11 +156,12 @@ _BASE = """
 <header>
 <p class="kicker">{{ kicker }}</p>
 <h1>{{ heading }}</h1>
+<p class="quiet">{{ subheading }}</p>
 <div class="verdict {{ verdict.tone }}"><span class="mark" aria-hidden="true">{{ verdict.mark }}</span>
 <div><strong>{{ verdict.word }}</strong>{% for text in verdict.text %}<p>{{ text }}</p>{% endfor %}</div></div>
 <dl class="facts">
 {%- for fact in tiles %}
-<div><dt>{{ fact.name }}</dt><dd>{{ fact.value }}{% if fact.note %}<small>{{ fact.note }}</small>{% endif %}</dd></div>
+<div><dt>{{ fact.name }}</dt><dd>{% if fact.link %}<a href="{{ fact.link }}">{{ fact.value }}</a>{% else %}{{ fact.value }}{% endif %}{% if fact.note %}<small>{{ fact.note }}</small>{% endif %}</dd></div>
 {%- endfor %}
 </dl>
 </header>
@@ -192,7 +196,7 @@ DEPARTURE = (
 <thead><tr><th scope="col">Step</th><th scope="col">What was to be done</th><th scope="col">Grade</th><th scope="col">When (UTC)</th></tr></thead>
 <tbody>
 {%- for step in steps %}
-<tr><td class="step"><strong>{{ step.id }}</strong></td><td><strong>{{ step.title }}</strong>: {{ step.result }}
+<tr><td class="step"><strong>{{ step.id }}</strong></td><td class="what"><strong>{{ step.title }}</strong>: {{ step.result }}
 {%- if step.detail %}<span class="detail">{{ step.detail }}</span>{% endif %}</td>
 <td>{{ grade(step.grade) }}</td><td class="time">{{ step.at }}</td></tr>
 {%- endfor %}
@@ -211,28 +215,29 @@ DEPARTURE = (
 </dl></section>
 
 <section aria-labelledby="population"><h2 id="population">What the person had, and what is left</h2>
-<div class="wide" tabindex="0" role="region" aria-label="Rights before and what became of them"><table>
+<table class="stack">
 <caption>Before: {{ items | length }} entries, and what became of each</caption>
-<thead><tr><th scope="col">Kind</th><th scope="col">Which</th><th scope="col">Console</th><th scope="col">Became</th><th scope="col">When (UTC)</th></tr></thead>
+<thead><tr><th scope="col">What the person had</th><th scope="col">Became</th><th scope="col">When (UTC)</th></tr></thead>
 <tbody>
 {%- for item in items %}
-<tr><td>{{ item.kind }}</td><td>{{ item.name }}{% if item.facts %}<span class="detail">{{ item.facts }}</span>{% endif %}</td><td>{{ item.console }}</td>
+<tr><td class="what"><strong>{{ item.name }}</strong> in {{ item.console }}{% if item.facts %}<span class="detail">{{ item.facts }}</span>{% endif %}</td>
 <td>{{ grade(item.outcome) }}</td><td class="time">{{ item.at }}</td></tr>
 {%- else %}
-<tr><td colspan="5">No membership and no session.</td></tr>
+<tr><td colspan="3">No membership and no session.</td></tr>
 {%- endfor %}
-</tbody></table></div>
+</tbody></table>
 {%- for group in listings %}
 <h3>{{ group.title }}</h3>
 {%- if group.entries %}
-<div class="wide" tabindex="0" role="region" aria-label="{{ group.title }}"><table>
-<thead><tr><th scope="col">Listing</th><th scope="col">Rows</th><th scope="col">Asked of</th><th scope="col">Server time (UTC)</th><th scope="col">SHA-256 of the rows</th></tr></thead>
+<table class="stack">
+<thead><tr><th scope="col">Listing and where it is from</th><th scope="col">Rows</th></tr></thead>
 <tbody>
 {%- for listing in group.entries %}
-<tr><td>{{ listing.kind }}<span class="detail">by {{ listing.by }}</span></td><td><strong>{{ listing.rows }}</strong></td><td>{{ listing.server }}</td>
-<td class="time">{{ listing.server_time }}</td><td><code class="digest">{{ listing.sha256 }}</code></td></tr>
+<tr><td class="what"><strong>{{ listing.kind }}</strong> of {{ listing.server }}, {{ listing.server_time }} by its clock
+<span class="detail">asked by {{ listing.by }}</span>
+<span class="detail">SHA-256 of the rows <code class="digest">{{ listing.sha256 }}</code></span></td><td><strong>{{ listing.rows }}</strong>&nbsp;rows</td></tr>
 {%- endfor %}
-</tbody></table></div>
+</tbody></table>
 {%- else %}
 <p>{{ group.none }}</p>
 {%- endif %}
@@ -242,11 +247,11 @@ DEPARTURE = (
 <section aria-labelledby="proofs"><h2 id="proofs">Proofs that the old credentials are dead</h2>
 {%- for proof in proofs %}
 <h3>{{ proof.credential }}, rotation {{ proof.rotation }} {{ grade(proof.grade) }}</h3>
-<table>
-<thead><tr><th scope="col">Log-in with</th><th scope="col">Must</th><th scope="col">Answer</th><th scope="col">Verdict</th></tr></thead>
+<table class="stack">
+<thead><tr><th scope="col">Log-in with</th><th scope="col">Answer</th><th scope="col">Verdict</th></tr></thead>
 <tbody>
 {%- for probe in proof.probes %}
-<tr><td>{{ probe.probe }}</td><td>{{ probe.required }}</td><td>{{ probe.answer }}</td><td>{{ grade(probe.verdict) }}</td></tr>
+<tr><td class="what">{{ probe.probe }} must {{ probe.required }}</td><td>{{ probe.answer }}</td><td>{{ grade(probe.verdict) }}</td></tr>
 {%- endfor %}
 </tbody></table>
 <p class="quiet">{{ proof.sessions }}</p>
@@ -260,7 +265,7 @@ DEPARTURE = (
 <thead><tr><th scope="col">Step</th><th scope="col">Claim</th><th scope="col">Grade</th><th scope="col">When (UTC)</th></tr></thead>
 <tbody>
 {%- for claim in claims %}
-<tr><td class="step">{{ claim.step }}</td><td>{{ claim.statement }}{% if claim.detail %}<span class="detail">{{ claim.detail }}</span>{% endif %}</td>
+<tr><td class="step">{{ claim.step }}</td><td class="what">{{ claim.statement }}{% if claim.detail %}<span class="detail">{{ claim.detail }}</span>{% endif %}</td>
 <td>{{ grade(claim.grade) }}</td><td class="time">{{ claim.at }}</td></tr>
 {%- endfor %}
 </tbody></table></section>
@@ -273,7 +278,7 @@ DEPARTURE = (
 <thead><tr><th scope="col">When (UTC)</th><th scope="col">Step</th><th scope="col">What</th></tr></thead>
 <tbody>
 {%- for entry in events %}
-<tr><td class="time">{{ entry.at }}</td><td class="step">{{ entry.step }}</td><td>{{ entry.what }}</td></tr>
+<tr><td class="time">{{ entry.at }}</td><td class="step">{{ entry.step }}</td><td class="what">{{ entry.what }}</td></tr>
 {%- endfor %}
 </tbody></table></section>
 
@@ -295,7 +300,7 @@ PLAN = (
 <thead><tr><th scope="col">Step</th><th scope="col">Change</th></tr></thead>
 <tbody>
 {%- for change in changes %}
-<tr><td class="step"><strong>{{ change.step }}</strong></td><td>{{ change.text }}</td></tr>
+<tr><td class="step"><strong>{{ change.step }}</strong></td><td class="what">{{ change.text }}</td></tr>
 {%- else %}
 <tr><td colspan="2">Nothing.</td></tr>
 {%- endfor %}

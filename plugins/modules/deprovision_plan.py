@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Computes the plan of a run and its SHA-256 digest. Neither times nor the date in an event's id are part of it.
   - With O(digest) it fails with C(plan_differs) if the plan of this run is another one, and says what differs.
-  - With O(path), writes the plan to C(<path>/plans/<digest>.json). It never changes a remote system.
+  - With O(path), writes the plan to C(<path>/plans/<digest>.json), and as a page beside it. It never changes a remote system.
 author:
   - Raxx platform team (@raxx)
 extends_documentation_fragment:
@@ -113,24 +113,25 @@ plan:
   type: dict
   sample: {environment: prod, people: [jordan.smith@raxx.example], changes: []}
 paths:
-  description: The file of the plan, if O(path) is given.
+  description: The files of the plan, if O(path) is given.
   returned: success
   type: list
   elements: str
-  sample: [evidence/plans/5f0b1f0e6a1f2c7a1f7f7b3a0b1f5c9f2f6d0f6a3f0b1f0e6a1f2c7a1f7f7b3a.json]
+  sample: [evidence/plans/5f0b.json, evidence/plans/5f0b.html]
 """
 
 import json
 import typing as t
 from pathlib import Path
 
+from ansible_collections.raxx.deprovision.plugins.module_utils._bundle import pretty, write
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
 from ansible_collections.raxx.deprovision.plugins.module_utils._plan import Plan, make_plan, parse_digest, refuse
 from ansible_collections.raxx.deprovision.plugins.module_utils._progress import Credential
-from ansible_collections.raxx.deprovision.plugins.module_utils._results import write_file
+from ansible_collections.raxx.deprovision.plugins.module_utils._report import plan_html
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
 
 SPEC = (
@@ -169,7 +170,8 @@ def run(params: Params, check_mode: bool) -> Result:
     changed, paths = False, []
     if params["path"]:
         path = _place(params["path"], plan.digest)
-        changed, paths = write_file(path, plan.as_dict(), check_mode=check_mode), [str(path)]
+        files = {path.name: pretty(plan.as_dict()), path.with_suffix(".html").name: plan_html(plan)}
+        changed, paths = write(path.parent, files, check_mode=check_mode), [str(path.parent / name) for name in files]
     heading = ", ".join(event["event"] for event in params["events"])
     return {
         "changed": changed,

@@ -60,7 +60,8 @@ def test_the_plan_names_what_a_run_would_do(run_main: ModuleRunner, store: t.Any
 def test_the_file_holds_the_plan_and_its_name_is_the_digest(run_main: ModuleRunner, store: t.Any, tmp_path: Path) -> None:
     params = {**planned(run_main), "path": str(tmp_path)}
     outcome = run_main("deprovision_plan", params)
-    (path,) = outcome.result["paths"]
+    path, page = outcome.result["paths"]
+    assert "end session 7 of" in Path(page).read_text()
     assert path == str(tmp_path / "plans" / f"{outcome.result['digest']}.json")
     assert json.loads(Path(path).read_text()) == outcome.result["plan"]
     assert run_main("deprovision_plan", params).result["changed"] is False
