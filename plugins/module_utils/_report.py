@@ -330,7 +330,7 @@ def _times(window: Value, timeliness: Value) -> list[Value]:
 def _timeline_words(record: Value) -> str:
     """The picture in words, for those who do not see it."""
     rows = limits_chart(record)["rows"]
-    return ". ".join(f"Step {row['step']}, {row['title']}: {row['said']}" for row in rows) + "."
+    return ". ".join(f"Step {row['label']}: {row['said']}{row['by_hand']}" for row in rows) + "."
 
 
 def _signature(integrity: Value) -> Value:

@@ -39,7 +39,7 @@ def limits_chart(record: Value) -> Value:
     """Steps and the estimate by hand on the clock that began with the notice, with the lines of one hour and of four."""
     notice = parse(record["window"]["notice"])
     limit = record["timeliness"]["fail_seconds"]
-    rows = [_row(phase, notice) for phase in record["phases"]]
+    rows = _rows(record, notice)
     ends = [row["end"] for row in rows if row["end"] is not None]
     longest = max([limit * 1.04, *(end * 1.04 for end in ends)])
     # By hand one step follows the other, from the moment at which the event was opened.
@@ -58,7 +58,7 @@ def limits_chart(record: Value) -> Value:
 def run_chart(record: Value) -> Value | None:
     """The same steps, magnified to the time from the opening of the event on. V(None) before anything has happened."""
     opened = parse(record["window"]["opened"])
-    rows = [_row(phase, opened) for phase in record["phases"]]
+    rows = _rows(record, opened)
     last = max((row["end"] for row in rows if row["end"] is not None), default=0.0)
     if last <= 0:
         return None
@@ -68,11 +68,23 @@ def run_chart(record: Value) -> Value | None:
     return _chart(rows, 0.0, longest, lines)
 
 
-def _row(phase: Value, zero: datetime) -> Value:
+def _rows(record: Value, zero: datetime) -> t.List[Value]:
+    return [_row(phase, _unneeded(record, phase["step"]), zero) for phase in record["phases"]]
+
+
+def _row(phase: Value, unneeded: bool, zero: datetime) -> Value:
     begin, end = ((parse(phase[name]) - zero).total_seconds() if phase[name] else None for name in ("begun", "ended"))
-    # A clock that is not ours may say that a step ended before it was begun.
-    lasted = max(end - begin, 0.0) if begin is not None and end is not None else None
-    return {**phase, "begin": begin, "end": end, "lasted": lasted, "manual": phase["manual_minutes"]}
+    if begin is not None and end is not None:
+        # A clock that is not ours may say that a step ended before it was begun.
+        said = span_words(max(end - begin, 0.0))
+    else:
+        said = "not needed" if unneeded else "not finished" if begin is not None else "not yet"
+    return {**phase, "begin": begin, "end": end, "said": said, "manual": phase["manual_minutes"]}
+
+
+def _unneeded(record: Value, number: str) -> bool:
+    """Whether everything of a step was stated to be not needed."""
+    return {step["result"] for step in record["steps"] if step["id"].rstrip("abcd") == number} == {"not needed"}
 
 
 def _line(label: str, at: float, longest: float, kind: str) -> Value:
@@ -85,20 +97,16 @@ def _chart(rows: t.Sequence[Value], start: float, longest: float, lines: t.Seque
     for index, row in enumerate(rows):
         top = TOP + index * ROW
         by_hand = f", by hand {row['manual']} min" if row["manual"] else ""
-        lasted = span_words(row["lasted"]) if row["lasted"] is not None else "begun" if row["begin"] is not None else "not yet"
         drawn.append(
             {
                 "text_y": top + 12,
                 "bar_y": top + 17,
                 "hand_y": top + 28,
                 "label": f"{row['step']}  {row['title']}",
-                "said": f"{lasted}{by_hand}",
+                "said": row["said"],
+                "by_hand": by_hand,
                 "bar": _bar(row["begin"], row["end"], start, longest),
                 "hand": _bar(row.get("hand_begin"), row.get("hand_end"), start, longest) if row["manual"] else None,
-                "title": row["title"],
-                "step": row["step"],
-                "lasted": lasted,
-                "manual": f"{row['manual']} min" if row["manual"] else "in step 6",
             }
         )
     return {"rows": drawn, "lines": list(lines), "height": TOP + len(rows) * ROW + 4, "foot": TOP + len(rows) * ROW}

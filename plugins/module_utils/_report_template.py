@@ -92,6 +92,7 @@ footer { margin-top: 2.4rem; padding-top: 0.8rem; border-top: 1px solid var(--li
   .facts div:nth-child(-n + 2) { border-bottom: 1px solid var(--line); }
   dl.pairs { grid-template-columns: 1fr; gap: 0; }
   dl.pairs dd { margin-bottom: 0.5rem; }
+  svg .by-hand-words { display: none; }
   table.stack { display: block; }
   table.stack caption, table.stack tbody { display: block; }
   table.stack thead { position: absolute; clip-path: inset(50%); height: 1px; width: 1px; overflow: hidden; }
@@ -117,6 +118,8 @@ footer { margin-top: 2.4rem; padding-top: 0.8rem; border-top: 1px solid var(--li
   h3, caption { break-after: avoid; }
   tr, figure, .verdict, .facts { break-inside: avoid; }
   thead { display: table-header-group; }
+  th, td { padding-top: 0.2rem; padding-bottom: 0.2rem; }
+  table { font-size: 8.5pt; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 """
@@ -132,7 +135,7 @@ _BASE = """
 <text class="axis" x="{{ line.x }}" y="12" text-anchor="{{ line.anchor }}">{{ line.label }}</text>
 {%- endfor %}
 {%- for row in picture.rows %}
-<text x="0" y="{{ row.text_y }}" xml:space="preserve">{{ row.label }}<tspan class="said">  {{ row.said }}</tspan></text>
+<text x="0" y="{{ row.text_y }}" xml:space="preserve">{{ row.label }}<tspan class="said">  {{ row.said }}</tspan><tspan class="said by-hand-words">{{ row.by_hand }}</tspan></text>
 {%- if row.bar %}
 <rect class="measured" x="{{ row.bar.x }}" width="{{ row.bar.width }}" y="{{ row.bar_y }}" height="9" rx="1.5"/>
 {%- endif %}
