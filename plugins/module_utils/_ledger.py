@@ -13,6 +13,7 @@ Below the ledger's prefix:
   C(unparked), C(live), C(distributed-<app>), C(checked), C(dead), C(verified-<app>). Beside them two SecureStrings for a run
   that must continue this one: C(old), the URL that is being replaced, deleted as soon as it is proved dead; and C(key), the
   key of the fingerprints, deleted when the event closes.
+- C(attestations/<date>): what was attested of the rehearsal of a day.
 - C(credentials/<credential>/latest): a hint where to start looking for the newest rotation; the only value that is
   overwritten.
 
@@ -185,6 +186,20 @@ class Ledger:
             if self._store.create(f"{base}/intent", _encode(intent)):
                 self._store.put(f"{self._credential(credential)}/latest", str(number), secure=False)
                 return Rotation(credential, number, {"intent": intent}, key, url), True
+
+    def attestations(self) -> dict[str, Facts]:
+        """What was attested of rehearsals, by name: the date, and for another one of that day a number."""
+        return _decode(self._raw(f"{self._prefix}/attestations"))
+
+    def record_attestation(self, day: str, fact: Facts, *, check_mode: bool) -> str:
+        """Notes a rehearsal of C(day) and returns its name. In check mode it only says which name it would have."""
+        known = self.attestations()
+        number = 1
+        while True:
+            name = day if number == 1 else f"{day}-{number}"
+            if name not in known and (check_mode or self._store.create(f"{self._prefix}/attestations/{name}", _encode(fact))):
+                return name
+            number += 1
 
     def forget(self, credential: str, number: int, what: str) -> bool:
         """Destroys the C(key) or the C(old) URL of a rotation. Returns V(False) if it was gone already."""

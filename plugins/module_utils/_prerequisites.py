@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from ansible_collections.raxx.deprovision.plugins.module_utils._attestation import age_words
 from ansible_collections.raxx.deprovision.plugins.module_utils._console import MEMBERSHIPS, SESSIONS, members_of, plain, revoke
 from ansible_collections.raxx.deprovision.plugins.module_utils._database import url_from_config
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, UnreachableError
@@ -21,6 +22,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._event import che
 from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import FreescoutClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import HerokuClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._infisical import InfisicalClient
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger
 from ansible_collections.raxx.deprovision.plugins.module_utils._results import check_writable
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SsmClient, from_params
 from ansible_collections.raxx.deprovision.plugins.module_utils._statement import signing_key
@@ -31,6 +33,8 @@ Params = t.Mapping[str, t.Any]
 MET = "met"
 REFUSED = "refused"
 OUTAGE = "outage"
+# Worth knowing; it stops nothing.
+NOTED = "noted"
 
 # Without these nobody can be locked out, so an outage of them ends the run at once.
 _NEEDED_FOR_LOCKOUT = ("Console",)
@@ -38,7 +42,7 @@ _NEEDED_FOR_LOCKOUT = ("Console",)
 
 @dataclass(frozen=True)
 class Check:
-    """C(state) is V(met), V(refused) (somebody must mend it) or V(outage). C(text) is one line for the operator.
+    """C(state) is V(met), V(refused) (somebody must mend it), V(outage) or V(noted). C(text) is one line for the operator.
 
     C(advice) is the text of an outage with what to do next.
     """
@@ -51,7 +55,7 @@ class Check:
     advice: str = ""
 
     def line(self) -> str:
-        mark = {MET: "ok", REFUSED: "NO", OUTAGE: "??"}[self.state]
+        mark = {MET: "ok", REFUSED: "NO", OUTAGE: "??", NOTED: "!!"}[self.state]
         return f"{mark}  {self.id:<3} {self.system:<28} {self.text}"
 
 
@@ -110,7 +114,7 @@ def inspect(params: Params, check_mode: bool) -> Report:
     stated = check_email(params["operator"]) if params["operator"] else ""
     account, identity = _identity(params)
     people = _People(emails, stated or account, account)
-    probes = [
+    probes: list[t.Callable[[], Check]] = [
         *(_Probe("P1", "Console", partial(_console, params, app, people)) for app in params["consoles"]),
         *_credential_probes(params),
         *(_Probe("Y3", f"app {app['name']}", partial(_app, params, app)) for app in params["apps"]),
@@ -118,6 +122,7 @@ def inspect(params: Params, check_mode: bool) -> Report:
         _Probe("P4", "FreeScout", partial(_tickets, params, emails)),
         _Probe("P5", "evidence", partial(_evidence, params, check_mode)),
         _Probe("Y", "inventory", partial(_inventory, params)),
+        partial(_rehearsal, params),
     ]
     with ThreadPoolExecutor(max_workers=len(probes)) as pool:
         checks = list(pool.map(lambda probe: probe(), probes))
@@ -251,6 +256,21 @@ def _aws(params: Params, check_mode: bool) -> str:
         return f"{identity} may read {params['ledger_prefix']}"
     _write_canary(client, canary)
     return f"{identity} may write {params['ledger_prefix']}"
+
+
+def _rehearsal(params: Params) -> Check:
+    """S5: how old the last rehearsal is. Whatever is found, it never stops a run."""
+    try:
+        overdue, words = age_words(_attested(params), now().date())
+    except (DeprovisionError, ValueError) as error:
+        reason = error.code if isinstance(error, DeprovisionError) else "ledger_damaged"
+        return Check("S5", "rehearsal", NOTED, f"when the last one was cannot be read ({reason})")
+    return Check("S5", "rehearsal", NOTED if overdue else MET, words)
+
+
+def _attested(params: Params) -> list[str]:
+    """The names of the attestations of rehearsals."""
+    return list(Ledger(from_params(params), params["attestation_prefix"] or params["ledger_prefix"]).attestations())
 
 
 def _write_canary(client: SsmClient, name: str) -> None:

@@ -124,7 +124,7 @@ import json
 import typing as t
 from pathlib import Path
 
-from ansible_collections.raxx.deprovision.plugins.module_utils._bundle import pretty, write
+from ansible_collections.raxx.deprovision.plugins.module_utils._bundle import write
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
@@ -133,6 +133,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._plan import Plan
 from ansible_collections.raxx.deprovision.plugins.module_utils._progress import Credential
 from ansible_collections.raxx.deprovision.plugins.module_utils._report import plan_html
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
+from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import pretty
 
 SPEC = (
     AWS

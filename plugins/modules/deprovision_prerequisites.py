@@ -80,6 +80,11 @@ options:
   evidence_path:
     description: Directory in which result files will be written.
     type: path
+  attestation_prefix:
+    description:
+      - Path of the ledger in which rehearsals are attested (S5). By default it is that of O(ledger_prefix).
+      - How old the last one is becomes a line that never stops a run.
+    type: str
   database_timeout:
     description: Longest wait for the Console database, in seconds.
     type: int
@@ -180,6 +185,7 @@ SPEC = (
             "freescout_user_id": {"type": "int", "required": True},
             "ticket": {"type": "int"},
             "evidence_path": {"type": "path"},
+            "attestation_prefix": {"type": "str"},
             "database_timeout": {"type": "int", "default": 10},
         },
         libraries=("requests", "boto3", "psycopg2"),

@@ -13,7 +13,7 @@ import shutil
 import typing as t
 from pathlib import Path
 
-import axe_playwright_python
+import axe_playwright_python  # type: ignore[import-untyped]
 import pytest
 from ansible_collections.raxx.deprovision.plugins.module_utils._plan import Plan
 from ansible_collections.raxx.deprovision.plugins.module_utils._report import plan_html, report_html
