@@ -58,7 +58,7 @@ def report_html(record: Value) -> bytes:
         title=f"{record['event']}: {record['result']}",
         kicker=f"Access removal (SOC 2 CC6.3) \u00b7 {record['environment']} \u00b7 {record['event']}",
         heading=record["email"],
-        subheading=f"Access removed by {record['operator']}",
+        subheading=f"Operator {record['operator']}",
         verdict=_verdict(record),
         tiles=_tiles(record),
         missing=_missing(record),
@@ -172,8 +172,9 @@ def _tiles(record: Value) -> list[Value]:
     timeliness, window = record["timeliness"], record["window"]
     lockout, end = timeliness["lockout_seconds"], timeliness["end_seconds"]
     url = str(record["ticket"].get("url") or "")
+    ended = _clock(window["ended"]) if window["ended"] else "now"
     return [
-        _tile("Window (UTC)", f"{_clock(window['notice'])} to {_clock(window['ended'])}", f"notice on {window['notice'][:10]}"),
+        _tile("Window (UTC)", f"{_clock(window['notice'])} to {ended}", f"notice on {window['notice'][:10]}"),
         _tile("Notice to lock-out", span_words(lockout), _against(lockout, timeliness["warn_seconds"], "1 h")),
         _tile("Notice to end", span_words(end), _against(end, timeliness["fail_seconds"], "4 h")),
         _tile("Ticket", _ticket(record), record["event"], url if url.startswith(("https://", "http://")) else ""),
