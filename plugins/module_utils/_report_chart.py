@@ -64,7 +64,7 @@ def run_chart(record: Value) -> Value | None:
         return None
     every = next((step for step in _STEPS if last / step <= _TICKS), _STEPS[-1])
     longest = last * 1.02
-    lines = [_line(span_words(at), at, longest, "tick") for at in range(0, int(last) + 1, every)]
+    lines = [_line(_tick(at), at, longest, "tick") for at in range(0, int(last) + 1, every)]
     return _chart(rows, 0.0, longest, lines)
 
 
@@ -87,9 +87,14 @@ def _unneeded(record: Value, number: str) -> bool:
     return {step["result"] for step in record["steps"] if step["id"].rstrip("abcd") == number} == {"not needed"}
 
 
+def _tick(at: int) -> str:
+    whole_minutes = at >= _MINUTE and at % _MINUTE == 0 and at < _HOUR
+    return f"{at // _MINUTE} min" if whole_minutes else span_words(at)
+
+
 def _line(label: str, at: float, longest: float, kind: str) -> Value:
     where = 100 * at / longest
-    return {"x": _percent(where), "label": label, "kind": kind, "anchor": "end" if where > 80 else "start"}
+    return {"x": _percent(where), "label": label, "kind": kind, "anchor": "end" if where > 88 else "start"}
 
 
 def _chart(rows: t.Sequence[Value], start: float, longest: float, lines: t.Sequence[Value]) -> Value:

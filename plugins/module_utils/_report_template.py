@@ -65,7 +65,7 @@ th, td { text-align: left; vertical-align: top; padding: 0.42rem 0.7rem 0.42rem 
 th { font-weight: 600; }
 thead th { color: var(--quiet); font-size: 0.8rem; white-space: nowrap; }
 td.time, td.step { white-space: nowrap; font-variant-numeric: tabular-nums; }
-td .detail { display: block; color: var(--quiet); font-size: 0.85rem; overflow-wrap: anywhere; }
+td .detail { display: block; color: var(--quiet); font-size: 0.94em; overflow-wrap: anywhere; }
 .grade { display: inline-block; padding: 0.06rem 0.5rem; border-radius: 1rem; font-size: 0.8rem; font-weight: 600; white-space: nowrap; }
 figure { margin: 0.6rem 0 1.4rem; }
 figcaption { color: var(--quiet); font-size: 0.85rem; margin-bottom: 0.3rem; }
@@ -112,6 +112,7 @@ footer { margin-top: 2.4rem; padding-top: 0.8rem; border-top: 1px solid var(--li
     --good: #14602f; --good-ground: #eef7f0; --open: #6f4700; --open-ground: #fdf5e4; --bad: #99201c; --bad-ground: #fcedec;
     --plain: #39424e; --plain-ground: #eef0f2; --hand: #777777;
   }
+  html { font-size: 12px; }
   body { font-size: 9.5pt; }
   .sheet { max-width: none; padding: 0; }
   h2 { margin-top: 1.5rem; break-after: avoid; }
