@@ -24,6 +24,8 @@ attributes:
     support: full
   diff_mode:
     support: none
+    details:
+      - The attestation is shown as a whole by its file.
   idempotent:
     support: none
     details:
@@ -37,7 +39,7 @@ options:
     description: Who rehearsed.
     type: str
     required: true
-  passed:
+  good:
     description: Whether the check run came through.
     type: bool
     required: true
@@ -68,11 +70,23 @@ EXAMPLES = r"""
     ledger_prefix: /raxx/staging/deprovision
     environment_name: staging
     operator: olivia.osei@raxx.example
-    passed: true
+    good: true
     verdict: "PLAN: nothing was changed"
     checks: "{{ prerequisites_report.lines }}"
     plan: "{{ prerequisites_plan }}"
     path: evidence
+
+- name: See what would be attested
+  raxx.deprovision.deprovision_attestation:
+    ledger_prefix: /raxx/staging/deprovision
+    environment_name: staging
+    operator: olivia.osei@raxx.example
+    good: true
+    verdict: "PLAN: nothing was changed"
+    checks: "{{ prerequisites_report.lines }}"
+    plan: "{{ prerequisites_plan }}"
+    path: evidence
+  check_mode: true
 """
 
 RETURN = r"""
@@ -123,7 +137,7 @@ SPEC = (
         options={
             "environment_name": {"type": "str", "required": True},
             "operator": {"type": "str", "required": True},
-            "passed": {"type": "bool", "required": True},
+            "good": {"type": "bool", "required": True},
             "verdict": {"type": "str", "required": True},
             "checks": {"type": "list", "elements": "str", "required": True},
             "plan": {"type": "dict", "required": True},
@@ -143,7 +157,7 @@ def run(params: Params, check_mode: bool) -> Result:
         "at": format_time(at),
         "environment": params["environment_name"],
         "operator": params["operator"],
-        "result": "passed" if params["passed"] else "failed",
+        "result": "passed" if params["good"] else "failed",
         "verdict": params["verdict"],
         "versions": versions(),
         "exercised": {"checks": params["checks"], "steps": params["plan"]["steps"]},
@@ -156,7 +170,7 @@ def run(params: Params, check_mode: bool) -> Result:
     name = ledger.record_attestation(at.date().isoformat(), fact, check_mode=check_mode)
     directory = Path(params["path"], "attestations")
     write(directory, {f"{name}.json": content}, check_mode=check_mode)
-    word = "ATTESTED" if params["passed"] else "NOT PASSED"
+    word = "ATTESTED" if params["good"] else "NOT PASSED"
     signed = "signed" if key else "UNSIGNED"
     late = f". Before it, {words}" if overdue else ""
     return {

@@ -28,7 +28,7 @@ def asked(tmp_path: Path) -> dict[str, t.Any]:
         "ledger_prefix": PREFIX,
         "environment_name": "test",
         "operator": OPERATOR,
-        "passed": True,
+        "good": True,
         "verdict": "PLAN: nothing was changed",
         "checks": ["ok  P2  Heroku"],
         "plan": PLAN,
@@ -57,7 +57,7 @@ def test_what_was_rehearsed_is_in_the_envelope_and_its_digest_in_the_ledger(
 def test_a_second_rehearsal_of_a_day_gets_a_number_and_both_stay(
     run_main: ModuleRunner, store: t.Any, asked: dict[str, t.Any], tmp_path: Path
 ) -> None:
-    first = run_main("deprovision_attestation", {**asked, "passed": False}).result
+    first = run_main("deprovision_attestation", {**asked, "good": False}).result
     kept = Path(first["file"]).read_bytes()
     second = run_main("deprovision_attestation", asked).result
     assert second["name"] == first["name"] + "-2"
