@@ -22,7 +22,8 @@ import typing as t
 from ansible.plugins.callback import CallbackBase
 
 RESULT = "raxx.deprovision.deprovision_result"
-GOOD = ("COMPLETE", "PLAN")
+ATTESTATION = "raxx.deprovision.deprovision_attestation"
+GOOD = ("COMPLETE", "PLAN", "ATTESTED")
 # A failure of one of these means that nothing has been changed.
 BEFORE_ANY_CHANGE = (
     "ansible.builtin.assert",
@@ -49,7 +50,8 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_ok(self, result: t.Any) -> None:
         answer = result.result
         # The step that writes the result speaks last; others only look how far it has come.
-        if result.task.resolved_action == RESULT and answer.get("paths"):
+        action = result.task.resolved_action
+        if action == ATTESTATION or (action == RESULT and answer.get("paths")):
             self._verdict = answer.get("verdict")
         elif answer.get("changed"):
             self._untouched = False
@@ -61,7 +63,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         verdict = self._verdict
-        # A verdict that was itself the reason to fail speaks for itself; after any other failure a good one no longer holds.
+        # A verdict that was itself the reason to fail action for itself; after any other failure a good one no longer holds.
         if stats.failures and (verdict is None or (verdict.startswith(GOOD) and verdict not in self._failure)):
             verdict = f"FAILED: {self._failure}"
         elif verdict is None and not stats.processed:

@@ -24,6 +24,7 @@ class FilterModule:
             "failures": _run_data.failures,
             "found_again": _run_data.found_again,
             "leased_credentials": _run_data.leased_credentials,
+            "lockout_fact": _run_data.lockout_fact,
             "proof_fact": _run_data.proof_fact,
             "recheck_fact": _run_data.recheck_fact,
             "rotation_intent": _run_data.rotation_intent,

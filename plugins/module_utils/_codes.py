@@ -247,8 +247,16 @@ CODES: dict[str, Code] = {
         "Compare the parameter with its version history in SSM; do not edit it before the cause is known.",
     ),
     "evidence_not_written": Code(
-        "The result file cannot be written where it was asked for.",
+        "Evidence cannot be written where it was asked for.",
         "Give another place with -e evidence_directory=... and run the same command again; the ledger holds everything.",
+    ),
+    "signing_key_unusable": Code(
+        "The key that evidence is to be signed with cannot be used.",
+        "Give an Ed25519 key as an unencrypted PEM file (DEPROVISION_SIGNING_KEY_FILE), or none, and run the same command again.",
+    ),
+    "plan_differs": Code(
+        "The plan of this run is not the one that it was held to with -e plan=...",
+        "Look at what differs. If it is right, make a check run again and give the digest that it prints.",
     ),
     "prerequisites_not_met": Code(
         "Something that the procedure needs is not as it must be.",

@@ -14,8 +14,10 @@ from datetime import datetime, timezone
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._guard import before_write
-from ansible_collections.raxx.deprovision.plugins.module_utils._postgres import session, transaction
-from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time
+from ansible_collections.raxx.deprovision.plugins.module_utils._journal import canonical, digest
+from ansible_collections.raxx.deprovision.plugins.module_utils._postgres import Place, place, session, transaction
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now
+from ansible_collections.raxx.deprovision.plugins.module_utils._version import VERSION
 
 if t.TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812  # the driver's class has a lower-case name
@@ -72,20 +74,56 @@ class Access:
 
 
 @dataclass(frozen=True)
+class Look:
+    """How a listing was made: what was asked, of which server, and when by its clock and by ours."""
+
+    query: str
+    ids: str
+    where: Place
+    local_time: datetime
+
+
+@dataclass(frozen=True)
 class Revocation:
-    """What people had, what was taken away (as person and key), and what a later look still found."""
+    """What people had, what was taken away (as person and key), and what a later look still found.
+
+    C(look) is that of C(left), the last listing.
+    """
 
     people: tuple[Person, ...]
     missing: tuple[str, ...]
     before: tuple[Item, ...]
     removed: frozenset[tuple[t.Any, t.Any]]
     left: tuple[Item, ...]
+    look: Look
 
     def had(self, person: Person) -> list[Item]:
         return [item for item in self.before if item.person_id == person.id]
 
     def lost(self, person: Person) -> list[Item]:
         return [item for item in self.had(person) if (item.person_id, item.key) in self.removed]
+
+    def listing(self, person: Person) -> dict[str, t.Any]:
+        """The last listing of one account with its provenance: whoever gets the rows can see how they came about."""
+        rows = [item.facts for item in self.left if item.person_id == person.id]
+        where = self.look.where
+        return {
+            "query": self.look.query,
+            "parameters": {"ids": self.look.ids},
+            "account": plain(person.id),
+            "server": {
+                "database": where.database,
+                "address": where.address,
+                "port": where.port,
+                "version": where.version,
+            },
+            "role": where.user,
+            "server_time": format_time(where.time),
+            "local_time": format_time(self.look.local_time),
+            "rows": len(rows),
+            "sha256": digest(canonical(rows)),
+            "collection": VERSION,
+        }
 
 
 def plain(value: t.Any) -> t.Any:
@@ -160,6 +198,7 @@ def revoke(
         raise DeprovisionError("invalid_input", "No email address was given.", system=SYSTEM)
     with session(url, timeout, system=SYSTEM) as connection:
         with transaction(connection, system=SYSTEM) as cursor:
+            where = place(cursor)
             people = _find(cursor, wanted)
             known = {person.email.strip().lower() for person in people}
             missing = tuple(email for email in wanted if email.lower() not in known)
@@ -167,6 +206,7 @@ def revoke(
                 raise _unknown(cursor, missing)
             ids = array([person.id for person in people])
             before = _list(cursor, access, ids)
+            look = Look(access.listing, ids, where, now())
             removed: frozenset[tuple[t.Any, t.Any]] = frozenset((item.person_id, item.key) for item in before)
             if before and not check_mode:
                 before_write(SYSTEM, access.removal.partition(" WHERE")[0])
@@ -174,8 +214,13 @@ def revoke(
                 before = _list(cursor, access, ids)
                 cursor.execute(access.removal, {"ids": ids})
                 removed = frozenset((row[0], row[1]) for row in cursor.fetchall())
-        left = _look_again(connection, access, ids) if removed and not check_mode else before if check_mode else ()
-    return Revocation(people, missing, before, removed, left)
+        if check_mode:
+            return Revocation(people, missing, before, removed, before, look)
+        # Without anything to take away the listing was empty, and is the last one.
+        left: tuple[Item, ...] = ()
+        if removed:
+            left, look = _look_again(connection, access, ids)
+    return Revocation(people, missing, before, removed, left, look)
 
 
 def revoke_until_none(
@@ -203,7 +248,9 @@ def revoke_until_none(
             return done
         sleep(pause)
         latest = revoke(url, access, emails, missing_ok=missing_ok, timeout=timeout, check_mode=check_mode)
-        done = replace(done, before=done.before + latest.before, removed=done.removed | latest.removed, left=latest.left)
+        done = replace(
+            done, before=done.before + latest.before, removed=done.removed | latest.removed, left=latest.left, look=latest.look
+        )
     if latest.removed:
         raise DeprovisionError(
             "access_keeps_appearing",
@@ -220,10 +267,11 @@ def array(ids: t.Iterable[t.Any]) -> str:
     return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
 
 
-def _look_again(connection: Connection, access: Access, ids: str) -> tuple[Item, ...]:
+def _look_again(connection: Connection, access: Access, ids: str) -> tuple[tuple[Item, ...], Look]:
     """What a transaction that began after the change sees."""
     with transaction(connection, system=SYSTEM) as cursor:
-        return _list(cursor, access, ids)
+        where = place(cursor)
+        return _list(cursor, access, ids), Look(access.listing, ids, where, now())
 
 
 def _find(cursor: Cursor, emails: list[str]) -> tuple[Person, ...]:

@@ -17,45 +17,23 @@ in another place: whoever can write the file can chain it anew.
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
 import os
 import typing as t
-from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import (
+    LINK,
+    START,
+    Broken,
+    Record,
+    canonical,
+    digest,
+    read_record,
+    verify,
+)
 
-Record = t.Dict[str, t.Any]
-
-# What stands in the place of a digest where there is no record before.
-START = "0" * 64
-LINK = ("chain_uid", "seq", "prev")
-
-
-@dataclass(frozen=True)
-class Broken:
-    """One thing that is wrong with a journal. C(line) counts from 1; C(code) is V(malformed) or V(chain)."""
-
-    line: int
-    code: str
-    how: str
-
-    def __str__(self) -> str:
-        return f"record {self.line}: {self.how}"
-
-
-def canonical(value: t.Any) -> bytes:
-    """C(value) as the only JSON text there is for it: sorted keys, no white space, UTF-8.
-
-    Raises C(TypeError) for a float, whose text depends on who writes it, and for a key that is no text.
-    """
-    _refuse_floats(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-
-
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+__all__ = ["START", "Broken", "Record", "append", "as_bytes", "canonical", "chain", "digest", "head", "verify"]
 
 
 def chain(records: t.Iterable[Record], chain_uid: str) -> t.List[Record]:
@@ -75,31 +53,6 @@ def as_bytes(chained: t.Iterable[Record]) -> bytes:
 
 def head(chained: t.Sequence[Record]) -> str:
     return digest(canonical(chained[-1])) if chained else START
-
-
-def verify(data: bytes, expected_head: str | None = None) -> t.List[Broken]:
-    """Everything that is wrong with the content of a journal. Empty: it is as it was written.
-
-    Without C(expected_head), which must come from another place, an end that was cut off is not noticed.
-    """
-    lines = data.split(b"\n")
-    rest = lines.pop()
-    found: t.List[Broken] = []
-    prev, chain_uid = START, None
-    for number, line in enumerate(lines, start=1):
-        try:
-            record = _read(line)
-        except (ValueError, TypeError, RecursionError) as error:
-            found.append(Broken(number, "malformed", f"is not a canonical JSON record ({error})"))
-        else:
-            chain_uid = record["chain_uid"] if chain_uid is None else chain_uid
-            found += [Broken(number, "chain", how) for how in _breaks(record, number, prev, chain_uid)]
-        prev = digest(line)
-    if rest:
-        found.append(Broken(len(lines) + 1, "malformed", "does not end with a line end"))
-    if expected_head is not None and not found and prev != expected_head:
-        found.append(Broken(len(lines), "chain", f"is not the last one: the head of the chain is {prev}, not {expected_head}"))
-    return found
 
 
 def append(path: Path, record: Record, chain_uid: str) -> Record:
@@ -129,7 +82,7 @@ def _append(file: t.BinaryIO, record: Record, chain_uid: str) -> Record:
     content = file.read()
     end = content.rfind(b"\n") + 1
     last = content[:end].rstrip(b"\n").rpartition(b"\n")[2]
-    number = int(_read(last)["seq"]) + 1 if last else 1
+    number = int(read_record(last)["seq"]) + 1 if last else 1
     chained = _linked(record, chain_uid, number, digest(last) if last else START)
     line = canonical(chained) + b"\n"
     file.truncate(end)
@@ -162,45 +115,3 @@ def _linked(record: Record, chain_uid: str, number: int, prev: str) -> Record:
     if own:
         raise ValueError(f"a record cannot have a key {own[0]} of its own")
     return {**record, "chain_uid": chain_uid, "seq": number, "prev": prev}
-
-
-def _read(line: bytes) -> Record:
-    """A line as a record. Raises C(ValueError) unless it is one, written as L(canonical) writes it."""
-    record = json.loads(line.decode(), parse_constant=_no_constant)
-    if not isinstance(record, dict):
-        raise ValueError("not an object")  # noqa: TRY004  # one exception says that the line is no record
-    if canonical(record) != line:
-        raise ValueError("not in canonical form")
-    missing = [name for name in LINK if name not in record]
-    if missing:
-        raise ValueError(f"no {missing[0]}")
-    return record
-
-
-def _breaks(record: Record, number: int, prev: str, chain_uid: t.Any) -> t.List[str]:
-    found = []
-    if record["seq"] != number or isinstance(record["seq"], bool):
-        found.append(f"has the number {record['seq']!r} instead of {number}: a record was inserted, deleted or moved")
-    if record["prev"] != prev:
-        before = "record before it" if number > 1 else "start"
-        found.append(f"does not follow from the {before}: that was changed, or records were inserted, deleted or moved")
-    if record["chain_uid"] != chain_uid:
-        found.append(f"belongs to another journal ({record['chain_uid']!r})")
-    return found
-
-
-def _refuse_floats(value: t.Any) -> None:
-    if isinstance(value, float):
-        raise TypeError("a float has no canonical form")
-    if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            raise TypeError("a key is not text")
-        for item in value.values():
-            _refuse_floats(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            _refuse_floats(item)
-
-
-def _no_constant(name: str) -> t.NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -7,13 +7,15 @@ Below the ledger's prefix:
 
 - C(events/<event>): the person's key. Whoever creates it owns the event id.
 - C(people/<person>/<event>/<fact>): facts of one departure: C(opened), C(before), C(waiver-<credential>),
-  C(lockout-<console>), C(ticket), C(recheck<number>-<console>), C(audit_row-<record>), C(closed).
+  C(lockout-<console>), C(ticket), C(recheck<number>-<console>), C(sealed), C(waived-<claim>), C(audit_row-<record>),
+  C(closed).
 - C(credentials/<credential>/<number>/<fact>): facts of one rotation: C(intent), C(settled), C(parked), C(stored),
   C(unparked), C(live), C(distributed-<app>), C(checked), C(dead), C(verified-<app>). Beside them two SecureStrings for a run
   that must continue this one: C(old), the URL that is being replaced, deleted as soon as it is proved dead; and C(key), the
   key of the fingerprints, deleted when the event closes.
 - C(credentials/<credential>/latest): a hint where to start looking for the newest rotation, which is overwritten.
 - C(runs/...): which run is in charge of what; see C(_lease.py).
+- C(attestations/<date>): what was attested of the rehearsal of a day.
 
 A fact is JSON. PutParameter without overwrite is atomic, so the first writer wins and everybody reads the same fact.
 A fact whose name ends in a subject holds for that console, credential, app or record alone. No secret is ever a fact.
@@ -95,12 +97,23 @@ class Ledger:
 
     def open_events(self) -> list[EventRecord]:
         """Every open event of anybody, oldest first. Reads all that the ledger knows of people."""
-        grouped: dict[str, dict[str, str]] = {}
+        return [record for record in self.all_events()[0] if not record.closed]
+
+    def all_events(self) -> tuple[list[EventRecord], list[str]]:
+        """Every event of everybody that was opened, oldest first; and the ids that were claimed, but never opened."""
+        owners = self._raw(f"{self._prefix}/events")
+        grouped: dict[tuple[str, str], dict[str, str]] = {}
         for path, value in self._raw(f"{self._prefix}/people").items():
-            event, _slash, fact = path.rpartition("/")
-            grouped.setdefault(event, {})[fact] = value
-        records = [_event_record(path.rpartition("/")[2], _decode(raw)) for path, raw in grouped.items() if "opened" in raw]
-        return sorted((record for record in records if not record.closed), key=lambda record: record.event.opened)
+            person, name, fact = path.split("/", 2)
+            grouped.setdefault((person, name), {})[fact] = value
+        records = [_event_record(name, _decode(raw)) for (_person, name), raw in grouped.items() if "opened" in raw]
+        known = {record.event.id for record in records}
+        return sorted(records, key=lambda record: record.event.opened), sorted(owners.keys() - known)
+
+    def run_numbers(self) -> list[int]:
+        """The numbers of the runs that the ledger knows of."""
+        names = {path.partition("/")[0] for path in self._raw(f"{self._prefix}/runs")}
+        return sorted(int(name) for name in names if name.isdecimal())
 
     def open_event(self, email: str, *, operator: str, notice: datetime, opened: datetime, before: Facts) -> EventRecord:
         """Opens an event of today; a second run that opens at the same time gets the first one's facts.
@@ -177,6 +190,20 @@ class Ledger:
             if self._store.create(f"{base}/intent", _encode(intent)):
                 self._store.put(f"{self._credential(credential)}/latest", str(number), secure=False)
                 return Rotation(credential, number, {"intent": intent}, key, url), True
+
+    def attestations(self) -> dict[str, Facts]:
+        """What was attested of rehearsals, by name: the date, and for another one of that day a number."""
+        return _decode(self._raw(f"{self._prefix}/attestations"))
+
+    def record_attestation(self, day: str, fact: Facts, *, check_mode: bool) -> str:
+        """Notes a rehearsal of C(day) and returns its name. In check mode it only says which name it would have."""
+        known = self.attestations()
+        number = 1
+        while True:
+            name = day if number == 1 else f"{day}-{number}"
+            if name not in known and (check_mode or self._store.create(f"{self._prefix}/attestations/{name}", _encode(fact))):
+                return name
+            number += 1
 
     def forget(self, credential: str, number: int, what: str) -> bool:
         """Destroys the C(key) or the C(old) URL of a rotation. Returns V(False) if it was gone already."""

@@ -51,6 +51,17 @@ INFISICAL = Spec(
     required_together=[["infisical_client_id", "infisical_client_secret"]],
 )
 
+# doc fragment: signing
+SIGNING = Spec(
+    options={
+        "signing_key_file": {
+            "type": "path",
+            "no_log": False,
+            "fallback": (env_fallback, ["DEPROVISION_SIGNING_KEY_FILE"]),
+        },
+    },
+)
+
 # doc fragment: aws
 AWS = Spec(
     options={

@@ -72,6 +72,18 @@ class Observer:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Who asks which server, in its own words, as provenance of what it answers. C(time) is its clock."""
+
+    user: str
+    database: str
+    address: str | None
+    port: int | None
+    version: str
+    time: datetime
+
+
+@dataclass(frozen=True)
 class EndedSessions:
     """C(ended) sessions are gone, C(left) are still there; C(oldest_start) is the oldest beginning of any of them."""
 
@@ -208,6 +220,19 @@ def observe(connection: Connection, *, system: str = SYSTEM) -> Observer:
             "observer_blind", f"The role {user} cannot see when sessions of other roles began; nothing was ended.", system=system
         )
     return Observer(user, database, version, timeout, time)
+
+
+# Text, for a driver may not know the type of an address.
+WHERE = (
+    "SELECT current_user::text, current_database()::text, host(inet_server_addr()), inet_server_port(),"
+    " current_setting('server_version'), clock_timestamp()"
+)
+
+
+def place(cursor: Cursor) -> Place:
+    """Where the transaction of C(cursor) takes place."""
+    cursor.execute(WHERE)
+    return Place(*_one_row(cursor))
 
 
 # Sessions of roles that were dropped meanwhile have no name any more; nobody may use them.

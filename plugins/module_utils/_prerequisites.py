@@ -14,15 +14,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from ansible_collections.raxx.deprovision.plugins.module_utils._console import MEMBERSHIPS, SESSIONS, members_of, revoke
+from ansible_collections.raxx.deprovision.plugins.module_utils._attestation import age_words
+from ansible_collections.raxx.deprovision.plugins.module_utils._console import MEMBERSHIPS, SESSIONS, members_of, plain, revoke
 from ansible_collections.raxx.deprovision.plugins.module_utils._database import url_from_config
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, UnreachableError
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import check_email, is_ticket_subject
 from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import FreescoutClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import HerokuClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._infisical import InfisicalClient
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger
 from ansible_collections.raxx.deprovision.plugins.module_utils._results import check_writable
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SsmClient, from_params
+from ansible_collections.raxx.deprovision.plugins.module_utils._statement import signing_key
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import now, parse
 
 Params = t.Mapping[str, t.Any]
@@ -30,6 +33,8 @@ Params = t.Mapping[str, t.Any]
 MET = "met"
 REFUSED = "refused"
 OUTAGE = "outage"
+# Worth knowing; it stops nothing.
+NOTED = "noted"
 
 # Without these nobody can be locked out, so an outage of them ends the run at once.
 _NEEDED_FOR_LOCKOUT = ("Console",)
@@ -37,7 +42,7 @@ _NEEDED_FOR_LOCKOUT = ("Console",)
 
 @dataclass(frozen=True)
 class Check:
-    """C(state) is V(met), V(refused) (somebody must mend it) or V(outage). C(text) is one line for the operator.
+    """C(state) is V(met), V(refused) (somebody must mend it), V(outage) or V(noted). C(text) is one line for the operator.
 
     C(advice) is the text of an outage with what to do next.
     """
@@ -50,7 +55,7 @@ class Check:
     advice: str = ""
 
     def line(self) -> str:
-        mark = {MET: "ok", REFUSED: "NO", OUTAGE: "??"}[self.state]
+        mark = {MET: "ok", REFUSED: "NO", OUTAGE: "??", NOTED: "!!"}[self.state]
         return f"{mark}  {self.id:<3} {self.system:<28} {self.text}"
 
 
@@ -109,14 +114,15 @@ def inspect(params: Params, check_mode: bool) -> Report:
     stated = check_email(params["operator"]) if params["operator"] else ""
     account, identity = _identity(params)
     people = _People(emails, stated or account, account)
-    probes = [
+    probes: list[t.Callable[[], Check]] = [
         *(_Probe("P1", "Console", partial(_console, params, app, people)) for app in params["consoles"]),
         *_credential_probes(params),
         *(_Probe("Y3", f"app {app['name']}", partial(_app, params, app)) for app in params["apps"]),
         _Probe("P3", "AWS SSM", partial(_aws, params, check_mode)),
         _Probe("P4", "FreeScout", partial(_tickets, params, emails)),
-        _Probe("P5", "evidence", partial(_evidence, params)),
+        _Probe("P5", "evidence", partial(_evidence, params, check_mode)),
         _Probe("Y", "inventory", partial(_inventory, params)),
+        partial(_rehearsal, params),
     ]
     with ThreadPoolExecutor(max_workers=len(probes)) as pool:
         checks = list(pool.map(lambda probe: probe(), probes))
@@ -146,7 +152,7 @@ class _People:
 
     def add(self, email: str, **had: list[dict[str, t.Any]]) -> None:
         """Notes what an account had. A person can have several: in several consoles, or with other capitals."""
-        person = self.found.setdefault(email, {"email": email, "memberships": [], "sessions": []})
+        person = self.found.setdefault(email, {"email": email, "memberships": [], "sessions": [], "listings": []})
         for kind, items in had.items():
             person[kind] = person[kind] + items
 
@@ -173,8 +179,12 @@ def _console(params: Params, app: str, people: _People) -> str:
     for person in memberships.people:
         people.add(
             person.email.strip().lower(),
-            memberships=[{**item.facts, "console": app} for item in memberships.had(person)],
-            sessions=[{**item.facts, "console": app} for item in sessions.had(person)],
+            memberships=[{**item.facts, "console": app, "account": plain(person.id)} for item in memberships.had(person)],
+            sessions=[{**item.facts, "console": app, "account": plain(person.id)} for item in sessions.had(person)],
+            listings=[
+                {**found.listing(person), "console": app, "kind": kind}
+                for kind, found in (("memberships", memberships), ("sessions", sessions))
+            ],
         )
     accounts = f"{len(memberships.people)} of {len(people.emails)} people have an account"
     return f"{people.operator or 'the operator'} is {group}; {accounts}"
@@ -248,6 +258,21 @@ def _aws(params: Params, check_mode: bool) -> str:
     return f"{identity} may write {params['ledger_prefix']}"
 
 
+def _rehearsal(params: Params) -> Check:
+    """S5: how old the last rehearsal is. Whatever is found, it never stops a run."""
+    try:
+        overdue, words = age_words(_attested(params), now().date())
+    except (DeprovisionError, ValueError) as error:
+        reason = error.code if isinstance(error, DeprovisionError) else "ledger_damaged"
+        return Check("S5", "rehearsal", NOTED, f"when the last one was cannot be read ({reason})")
+    return Check("S5", "rehearsal", NOTED if overdue else MET, words)
+
+
+def _attested(params: Params) -> list[str]:
+    """The names of the attestations of rehearsals."""
+    return list(Ledger(from_params(params), params["attestation_prefix"] or params["ledger_prefix"]).attestations())
+
+
 def _write_canary(client: SsmClient, name: str) -> None:
     client.create(name, "canary", secure=True)
     written = client.get(name)
@@ -282,11 +307,13 @@ def _tickets(params: Params, emails: list[str]) -> str:
     return f"ticket {number} is {subject}"
 
 
-def _evidence(params: Params) -> str:
-    """I14: nothing is changed unless it can be recorded."""
+def _evidence(params: Params, check_mode: bool) -> str:
+    """I14: nothing is changed unless it can be recorded, and signed if that is wanted."""
     if params["evidence_path"]:
-        check_writable(Path(params["evidence_path"]).absolute())
-    return f"can be written below {params['evidence_path'] or 'nothing'}"
+        check_writable(Path(params["evidence_path"]).absolute(), check_mode=check_mode)
+    key = signing_key(params["signing_key_file"])
+    signed = f"signed with the key {key.keyid[:16]}" if key else "UNSIGNED, for no signing key is configured"
+    return f"can be written below {params['evidence_path'] or 'nothing'}; {signed}"
 
 
 def _inventory(params: Params) -> str:

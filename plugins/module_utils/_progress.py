@@ -266,7 +266,7 @@ def next_look(facts: Facts) -> int:
     return max((number for number, _console, _fact in _looks(facts)), default=0) + 1
 
 
-def _latest_look(facts: Facts, console: str) -> Facts | None:
+def latest_look(facts: Facts, console: str) -> Facts | None:
     """The last of the looks at a console; every run that has come so far looks again."""
     looks = [fact for _number, where, fact in _looks(facts) if where == fact_subject(console)]
     return max(looks, key=lambda look: parse(look["at"]), default=None)
@@ -278,7 +278,7 @@ def _clock(at: str) -> str:
 
 
 def _rechecked(facts: Facts, consoles: t.Sequence[str], *, after: t.Sequence[str]) -> Checkpoint:
-    latest = {console: _latest_look(facts, console) for console in consoles}
+    latest = {console: latest_look(facts, console) for console in consoles}
     done, left = [look for look in latest.values() if look], [console for console, look in latest.items() if not look]
     if left or not done:
         return Checkpoint(MISSING, None, f"{', '.join(left) or 'no console'} has not been asked again after everything else")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import typing as t
@@ -15,8 +14,8 @@ from pathlib import Path
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event
+from ansible_collections.raxx.deprovision.plugins.module_utils._event_journal import SEAL, Covering, EventJournal, journal, seal
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, Ledger, Rotation, fact_name
-from ansible_collections.raxx.deprovision.plugins.module_utils._plan import plan_lines
 from ansible_collections.raxx.deprovision.plugins.module_utils._progress import (
     NOT_COVERED,
     Credential,
@@ -26,6 +25,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._progress import 
     next_look,
     steps_done,
 )
+from ansible_collections.raxx.deprovision.plugins.module_utils._record import Case, build
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse
 
 Record = t.Mapping[str, t.Any]
@@ -39,7 +39,8 @@ class Outcome:
     """What is to be said of one event.
 
     C(failures) are those of this run. They keep an open event from being finished, whatever the ledger says; the record of a
-    closed event stays what it is. C(lines) is the checklist, or in check mode the plan.
+    closed event stays what it is. C(lines) is the checklist; in check mode the plan is shown in its place.
+    C(credentials), C(covering) and C(journal) are what its evidence is made of.
     """
 
     event: Event
@@ -49,6 +50,9 @@ class Outcome:
     failures: tuple[Record, ...]
     lines: tuple[str, ...]
     now: datetime
+    credentials: tuple[Credential, ...]
+    covering: tuple[Covering, ...]
+    journal: EventJournal
     check_mode: bool = False
 
     @property
@@ -136,12 +140,40 @@ class Outcome:
             "failures": [] if self.closed else [dict(failure) for failure in self.failures],
         }
 
+    def record(self, environment: str, keyid: str | None) -> dict[str, t.Any]:
+        """What the files of the evidence are rendered from. C(keyid) counts only while nothing is sealed."""
+        return build(
+            Case(
+                progress=self.progress,
+                facts=self.facts,
+                scope=self.scope,
+                credentials=self.credentials,
+                rotations=self.covering,
+                journal=self.journal,
+                environment=environment,
+                result=self.result,
+                failures=() if self.closed else self.failures,
+                now=self.now,
+                keyid=self.journal.sealed.get("keyid") if self.journal.sealed else keyid,
+            )
+        )
+
+    def seal(self, keyid: str | None) -> Facts:
+        """The fact that is to seal the journal, made right before the audit row; empty if it is too early or was made already."""
+        due = self.as_event()["ready_for_audit_row"] and SEAL not in self.facts
+        return seal(self.event, self.facts, self.covering, keyid) if due else {}
+
+    def _anchor(self) -> str:
+        """What the audit row and the ticket say of the journal, so that whoever edits it must edit them too."""
+        sealed = self.journal.sealed
+        return f"journal of {len(sealed['order'])} records, head sha256:{sealed['head']}" if sealed else "journal not sealed"
+
     def _window(self) -> str:
         return f"window {format_time(self.event.notice)} to {format_time(self.now)} UTC"
 
     def _audit_notes(self) -> str:
         done = ", ".join(steps_done(self.progress))
-        return f"{self.event.email} removed from the audit infrastructure; steps {done}, 6; {self._window()}"
+        return f"{self.event.email} removed from the audit infrastructure; steps {done}, 6; {self._window()}; {self._anchor()}"
 
     def _debt_note(self) -> str:
         """For the ticket (2b): what is parked where; empty if nothing is."""
@@ -162,6 +194,7 @@ class Outcome:
                 self._window(),
                 f"Operator {self.event.operator}",
                 *checkpoints,
+                f"Evidence: {self._anchor()}",
                 "Not covered: " + "; ".join(NOT_COVERED),
             ]
         )
@@ -189,10 +222,27 @@ def collect(
         if ledger is None:
             facts = _facts_of_this_run(record, scope, now)
         mine = facts["closed"]["scope"] if "closed" in facts else _covered(scope, newest, event.opened)
-        credentials = [_credential(ledger, item, newest.get(item["name"]), facts) for item in mine["credentials"]]
+        covering = [rotation for item in mine["credentials"] if (rotation := _covering(ledger, item, newest.get(item["name"])))]
+        rotated = {rotation.credential: rotation.facts for rotation in covering}
+        credentials = [_credential(item, rotated.get(item["name"]), facts) for item in mine["credentials"]]
         progress = evaluate(event, facts, consoles=mine["consoles"], credentials=credentials, records=mine["records"])
-        lines = plan_lines(record, facts, scope["credentials"], credentials) if check_mode else checklist(progress, now)
-        outcomes.append(Outcome(event, progress, facts, mine, tuple(failures), tuple(lines), now, check_mode))
+        lines = () if check_mode else tuple(checklist(progress, now))
+        chained = journal(event, facts, covering)
+        outcomes.append(
+            Outcome(
+                event,
+                progress,
+                facts,
+                mine,
+                (*failures, *_damage(chained)),
+                lines,
+                now,
+                credentials=tuple(credentials),
+                covering=tuple(covering),
+                journal=chained,
+                check_mode=check_mode,
+            )
+        )
     return outcomes
 
 
@@ -223,15 +273,20 @@ def _covered(scope: Record, newest: t.Mapping[str, Rotation | None], opened: dat
     return {"consoles": list(scope["consoles"]), "records": list(scope["records"]), "credentials": credentials}
 
 
-def _credential(ledger: Ledger | None, item: Record, newest: Rotation | None, facts: Facts) -> Credential:
+def _covering(ledger: Ledger | None, item: Record, newest: Rotation | None) -> Covering | None:
+    """The rotation of a credential that covers the event, if there is one."""
     number = item["rotation"]
     rotation = newest if newest and newest.number == number else None
     if rotation is None and ledger and number is not None:
         rotation = ledger.rotation(item["name"], number)
+    return Covering(rotation.credential, rotation.number, rotation.facts) if rotation else None
+
+
+def _credential(item: Record, rotated: Facts | None, facts: Facts) -> Credential:
     return Credential(
         name=item["name"],
         step=item["step"],
-        facts=rotation.facts if rotation else None,
+        facts=rotated,
         waiver=facts.get(fact_name("waiver", item["name"])),
         waived_now=item["waived"],
         checks=tuple(item["checks"]),
@@ -239,30 +294,32 @@ def _credential(ledger: Ledger | None, item: Record, newest: Rotation | None, fa
     )
 
 
-def write_file(path: Path, content: t.Any, *, check_mode: bool) -> bool:
-    """Writes C(content) as JSON, whole or not at all; in check mode, not at all. V(False) if the file holds it already.
+def _damage(chained: EventJournal) -> list[Record]:
+    """A failure if the ledger does not hold any more what was sealed."""
+    if chained.intact:
+        return []
+    lost = ", ".join(chained.lost)
+    error = DeprovisionError(
+        "ledger_damaged",
+        "The ledger does not hold what was sealed before the audit row: "
+        + (f"missing are {lost}." if lost else "a fact was changed later."),
+    )
+    return [{"host": "ledger", "step": "step 7", "task": "", "code": error.code, "message": error.as_text()}]
 
-    Raises C(evidence_not_written).
+
+def check_writable(directory: Path, *, check_mode: bool) -> None:
+    """Raises C(evidence_not_written) unless files can be made below C(directory), which need not exist yet (I14).
+
+    A file is made and removed again to prove it, save in check mode.
     """
-    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    try:
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
-            return False
-        if check_mode:
-            return True
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(path)
-    except OSError as error:
-        raise DeprovisionError("evidence_not_written", f"{path} could not be written ({type(error).__name__}).") from None
-    return True
-
-
-def check_writable(directory: Path) -> None:
-    """Raises C(evidence_not_written) unless files can be made below C(directory), which need not exist yet (I14)."""
     nearest = next(place for place in (directory, *directory.parents) if place.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+    allowed = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+    try:
+        if allowed and not check_mode:
+            with tempfile.NamedTemporaryFile("wb", dir=nearest, prefix=".") as file:
+                file.write(b"canary")
+                file.flush()
+    except OSError:
+        allowed = False
+    if not allowed:
         raise DeprovisionError("evidence_not_written", f"No evidence can be written below {directory}.")

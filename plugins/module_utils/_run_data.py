@@ -248,19 +248,59 @@ def failure_of(result: t.Any) -> Record:
     return {"code": str((source.get("failure") or {}).get("code", "")), "message": str(source.get("msg", ""))}
 
 
-def recheck_fact(email: str, memberships: Record, sessions: Record) -> Record:
+def lockout_fact(email: str, memberships: Record, sessions: Record, *, app: str, operator: str, continued: bool) -> Record:
+    """What step 1 did to one person in a console, and what it saw afterwards.
+
+    C(continued): an earlier run has begun the event, so what this one did not find may have been removed by that one.
+    """
+    return {
+        "account": email not in memberships["missing"],
+        "app": app,
+        "by": operator,
+        "continued": boolean(continued),
+        "removed": [name for person in _mine(email, memberships) for name in person["removed"]],
+        "ended": [identifier for person in _mine(email, sessions) for identifier in person["ended"]],
+        "listings": _listings(email, memberships, sessions),
+    }
+
+
+def recheck_fact(email: str, memberships: Record, sessions: Record, *, app: str, operator: str) -> Record:
     """What the last look found of one person and took away: the number of memberships, and of sessions with their facts."""
+    ended = [
+        session for person in _mine(email, sessions) for session in person["sessions_before"] if session["id"] in person["ended"]
+    ]
+    return {
+        "app": app,
+        "by": operator,
+        "removed": sum(len(person["removed"]) for person in _mine(email, memberships)),
+        "ended": len(ended),
+        "sessions": ended,
+        "listings": _listings(email, memberships, sessions),
+    }
 
-    def mine(result: Record) -> list[Record]:
-        return [person for person in result.get("people", []) if person["email"].strip().lower() == email]
 
-    ended = [session for person in mine(sessions) for session in person["sessions_before"] if session["id"] in person["ended"]]
-    return {"removed": sum(len(person["removed"]) for person in mine(memberships)), "ended": len(ended), "sessions": ended}
+def _mine(email: str, result: Record) -> list[Record]:
+    """The accounts of one person in the result of a Console module."""
+    return [person for person in result.get("people", []) if person["email"].strip().lower() == email]
+
+
+def _listings(email: str, memberships: Record, sessions: Record) -> list[Record]:
+    """How the last listings of one person were made."""
+    return [
+        {**person["listing"], "kind": kind}
+        for kind, result in (("memberships", memberships), ("sessions", sessions))
+        for person in _mine(email, result)
+    ]
 
 
 def proof_fact(proof: Record) -> Record:
     """What the ledger keeps of a death proof."""
     kept = (
+        "users",
+        "observer",
+        "server_time",
+        "older_than",
+        "attempts",
         "old_dead",
         "old_sqlstate",
         "control_sqlstate",

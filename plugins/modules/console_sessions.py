@@ -108,6 +108,23 @@ people:
       type: list
       elements: dict
       sample: []
+    listing:
+      description:
+        - How the last listing was made, which in a run that took something away is the one afterwards. It has the query with its
+          parameters, the server by its own names, the role that asked, both clocks, the number of rows, and the SHA-256 of the
+          rows as canonical JSON.
+      type: dict
+      sample:
+        query: SELECT ...
+        parameters: {ids: '{"42"}'}
+        account: 42
+        server: {database: d7f2mt, address: 10.1.2.3, port: 5432, version: "16.4"}
+        role: u3b5qk
+        server_time: "2026-05-19T10:02:11.000000Z"
+        local_time: "2026-05-19T10:02:11.100000Z"
+        rows: 0
+        sha256: 4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945
+        collection: 0.1.0
   sample:
     - email: J.Smith@raxx.app
       id: 42
@@ -162,6 +179,7 @@ def run(params: Params, check_mode: bool) -> Result:
         {
             "email": person.email,
             "id": plain(person.id),
+            "listing": done.listing(person),
             "sessions_before": [item.facts for item in done.had(person)],
             "ended": [item.name for item in done.lost(person)],
             "started_after": [

@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - raxx.deprovision.aws
   - raxx.deprovision.freescout
   - raxx.deprovision.ledger
+  - raxx.deprovision.signing
 requirements:
   - psycopg2
 options:
@@ -79,6 +80,11 @@ options:
   evidence_path:
     description: Directory in which result files will be written.
     type: path
+  attestation_prefix:
+    description:
+      - Path of the ledger in which rehearsals are attested (S5). By default it is that of O(ledger_prefix).
+      - How old the last one is becomes a line that never stops a run.
+    type: str
   database_timeout:
     description: Longest wait for the Console database, in seconds.
     type: int
@@ -154,7 +160,7 @@ ledger_available:
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
-from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, FREESCOUT, HEROKU, INFISICAL, LEDGER
+from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, FREESCOUT, HEROKU, INFISICAL, LEDGER, SIGNING
 from ansible_collections.raxx.deprovision.plugins.module_utils._prerequisites import inspect
 
 SPEC = (
@@ -163,6 +169,7 @@ SPEC = (
     + AWS
     + FREESCOUT
     + LEDGER
+    + SIGNING
     + Spec(
         options={
             "emails": {"type": "list", "elements": "str", "required": True},
@@ -178,6 +185,7 @@ SPEC = (
             "freescout_user_id": {"type": "int", "required": True},
             "ticket": {"type": "int"},
             "evidence_path": {"type": "path"},
+            "attestation_prefix": {"type": "str"},
             "database_timeout": {"type": "int", "default": 10},
         },
         libraries=("requests", "boto3", "psycopg2"),

@@ -12,7 +12,8 @@ version_added: 0.1.0
 description:
   - Reads the facts of each event and of the rotations that cover it from the ledger, and judges them. The claims depend on the
     ledger alone, so a run that was interrupted and continued elsewhere comes to the same ones.
-  - With O(path), writes C(<path>/<event>/result.json) for each event.
+  - With O(path), writes the evidence of each event into the directory C(<path>/<event>). It is rendered from the ledger, so for a
+    closed event every machine writes the same bytes.
 author:
   - Raxx platform team (@raxx)
 extends_documentation_fragment:
@@ -20,6 +21,7 @@ extends_documentation_fragment:
   - raxx.deprovision.attributes.state
   - raxx.deprovision.aws
   - raxx.deprovision.ledger
+  - raxx.deprovision.signing
 options:
   events:
     description: The events, as M(raxx.deprovision.deprovision_event) returns them.
@@ -50,9 +52,21 @@ options:
     description: Whether the ledger can be reached. With V(false) only what this run did itself is known.
     type: bool
     default: true
+  plan:
+    description:
+      - The result of M(raxx.deprovision.deprovision_plan). In check mode its lines take the place of the checklist, and the
+        verdict ends with its digest.
+    type: dict
+    default: {}
   path:
-    description: Directory for the result files. If not given, nothing is written.
+    description: Directory for the evidence. If not given, none is written.
     type: path
+  seal:
+    description:
+      - Whether to seal the journal of each event whose audit row is due. The fact C(sealed) keeps the head of the chain, and
+        RV(events[].audit_notes) and RV(events[].ticket_note) carry it to where it cannot be changed together with the files.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -172,7 +186,7 @@ complete:
   type: bool
   sample: true
 lines:
-  description: The checklist, for a person.
+  description: The checklist, for a person; in check mode the plan.
   returned: success
   type: list
   elements: str
@@ -182,8 +196,31 @@ verdict:
   returned: success
   type: str
   sample: "COMPLETE: DEPROV-2026-05-19-jordan.smith"
+evidence:
+  description: What was written for each event.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    event:
+      description: Id of the event.
+      type: str
+      sample: DEPROV-2026-05-19-jordan.smith
+    directory:
+      description: Where the files are.
+      type: str
+      sample: evidence/DEPROV-2026-05-19-jordan.smith
+    head:
+      description: Head of the chain of the journal.
+      type: str
+      sample: 5f1c3e0c1a0cb54e8d2b5f6f9e1a7c2d3b4e5f60718293a4b5c6d7e8f9012345
+    signed:
+      description: Whether the statement is signed.
+      type: bool
+      sample: true
+  sample: []
 paths:
-  description: The result files.
+  description: The result files. The rest of the evidence lies beside them.
   returned: success
   type: list
   elements: str
@@ -193,15 +230,19 @@ paths:
 import typing as t
 from pathlib import Path
 
+from ansible_collections.raxx.deprovision.plugins.module_utils import _bundle
+from ansible_collections.raxx.deprovision.plugins.module_utils._event_journal import SEAL
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
-from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
-from ansible_collections.raxx.deprovision.plugins.module_utils._results import Outcome, collect, write_file
-from ansible_collections.raxx.deprovision.plugins.module_utils._times import now
+from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER, SIGNING
+from ansible_collections.raxx.deprovision.plugins.module_utils._results import Outcome, collect
+from ansible_collections.raxx.deprovision.plugins.module_utils._statement import SigningKey, signing_key
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now
 
 SPEC = (
     AWS
     + LEDGER
+    + SIGNING
     + Spec(
         options={
             "events": {"type": "list", "elements": "dict", "required": True},
@@ -210,7 +251,9 @@ SPEC = (
             "environment_name": {"type": "str", "required": True},
             "failures": {"type": "list", "elements": "dict", "default": []},
             "recorded": {"type": "bool", "default": True},
+            "plan": {"type": "dict", "default": {}},
             "path": {"type": "path"},
+            "seal": {"type": "bool", "default": False},
         }
     )
 )
@@ -218,8 +261,21 @@ SPEC = (
 
 def run(params: Params, check_mode: bool) -> Result:
     ledger = Ledger.from_params(params) if params["recorded"] else None
-    outcomes = collect(ledger, params["events"], params["scope"], params["failures"], check_mode=check_mode, now=now())
-    changed, paths = _write(params, outcomes, check_mode) if params["path"] else (False, [])
+    key = signing_key(params["signing_key_file"])
+
+    def look() -> list[Outcome]:
+        return collect(ledger, params["events"], params["scope"], params["failures"], check_mode=check_mode, now=now())
+
+    outcomes = look()
+    seals = {outcome.event: fact for outcome in outcomes if (fact := outcome.seal(key.keyid if key else None))}
+    sealing = bool(params["seal"] and ledger and seals)
+    if ledger and sealing and not check_mode:
+        for event, fact in seals.items():
+            ledger.record_event(event.email, event.id, {SEAL: {"at": format_time(now()), **fact}})
+        outcomes = look()
+    written = [_write(params, outcome, key, check_mode) for outcome in outcomes] if params["path"] else []
+    changed = sealing or any(changed for changed, _evidence in written)
+    evidence = [evidence for _changed, evidence in written]
     return {
         "changed": changed,
         "events": [outcome.as_event() for outcome in outcomes],
@@ -228,10 +284,25 @@ def run(params: Params, check_mode: bool) -> Result:
         ],
         "good": all(outcome.good for outcome in outcomes),
         "complete": all(outcome.result == "complete" for outcome in outcomes),
-        "lines": [line for outcome in outcomes for line in outcome.lines],
-        "verdict": " | ".join([*(outcome.verdict for outcome in outcomes), *_call(params, outcomes)]),
-        "paths": paths,
+        "lines": params["plan"].get("lines", []) if check_mode else _lines(outcomes, evidence),
+        "verdict": " | ".join(
+            [*(outcome.verdict for outcome in outcomes), *_hold(params, outcomes, check_mode), *_call(params, outcomes)]
+        ),
+        "evidence": evidence,
+        "paths": [str(Path(item["directory"], "result.json")) for item in evidence],
     }
+
+
+def _lines(outcomes: t.Sequence[Outcome], evidence: t.Sequence[Result]) -> list[str]:
+    """The checklist, and where the evidence is."""
+    return [*(line for outcome in outcomes for line in outcome.lines), *map(_evidence_line, evidence)]
+
+
+def _hold(params: Params, outcomes: t.Sequence[Outcome], check_mode: bool) -> list[str]:
+    """How a real run is held to the plan of this check run."""
+    digest = params["plan"].get("digest")
+    good = check_mode and digest and all(outcome.good for outcome in outcomes)
+    return [f"-e plan={digest} holds a real run to this plan"] if good else []
 
 
 def _call(params: Params, outcomes: t.Sequence[Outcome]) -> list[str]:
@@ -240,11 +311,19 @@ def _call(params: Params, outcomes: t.Sequence[Outcome]) -> list[str]:
     return [f"Call: {params['contact']}"] if params["contact"] and failed else []
 
 
-def _write(params: Params, outcomes: t.Sequence[Outcome], check_mode: bool) -> tuple[bool, list[str]]:
-    files = {Path(params["path"], outcome.event.id, "result.json"): outcome for outcome in outcomes}
-    environment = params["environment_name"]
-    changed = [write_file(path, outcome.as_file(environment), check_mode=check_mode) for path, outcome in files.items()]
-    return any(changed), [str(path) for path in files]
+def _write(params: Params, outcome: Outcome, key: SigningKey | None, check_mode: bool) -> tuple[bool, Result]:
+    directory = Path(params["path"], outcome.event.id)
+    record = outcome.record(params["environment_name"], key.keyid if key else None)
+    files = _bundle.files_of(record, outcome.as_file(params["environment_name"]), outcome.journal.records)
+    files = _bundle.with_statement(files, record, key, _bundle.present_statement(directory))
+    changed = _bundle.write(directory, files, check_mode=check_mode)
+    head, signed = outcome.journal.head, _bundle.is_signed(files)
+    return changed, {"event": outcome.event.id, "directory": str(directory), "head": head, "signed": signed}
+
+
+def _evidence_line(written: Result) -> str:
+    signed = "signed" if written["signed"] else "UNSIGNED"
+    return f"    evidence: {written['directory']}, {signed}; head of its journal {written['head']}"
 
 
 def main() -> None:

@@ -71,12 +71,12 @@ class Run:
 def deprovision(sandbox: Sandbox, email: str | None, *, check: bool = False, **given: t.Any) -> Run:
     """Runs the playbook for C(email) and searches everything that it leaves for secrets.
 
-    C(given) are extra vars but for C(limit), C(tags), C(verbosity), C(inventory), C(environment) (laid over that of the sandbox;
-    V(None) takes a variable away), C(evidence) (a directory, by default one of the run's own) and C(playbook).
+    C(given) are extra vars but for C(limit), C(tags), C(verbosity), C(inventory), C(playbook), C(environment) (laid over that of
+    the sandbox; V(None) takes a variable away) and C(evidence) (a directory, by default one of the run's own).
     """
-    playbook = given.pop("playbook", "deprovision.yml")
     options = {name: given.pop(name) for name in ("limit", "tags", "verbosity", "inventory") if name in given}
     changes: dict[str, str | None] = given.pop("environment", {})
+    playbook = given.pop("playbook", "deprovision.yml")
     place = sandbox.place / f"run-{next(_numbers)}"
     (place / "private").mkdir(parents=True)
     given.setdefault("evidence_directory", str(given.pop("evidence", place / "evidence")))

@@ -38,6 +38,11 @@ def test_a_leaver_loses_every_group_and_nobody_else_does(server: Server, run_mai
     planned = run_main("console_memberships", params(server), check=True).result
     done = run_main("console_memberships", params(server)).result
     again = run_main("console_memberships", params(server)).result
+    listings = [person.pop("listing") for person in done["people"]]
+    assert {(listing["server"]["database"], listing["role"], listing["rows"]) for listing in listings} == {
+        ("console", "owner", 0)
+    }
+    assert planned["people"][0]["listing"]["rows"] == len(planned["people"][0]["memberships_before"])
     assert (planned["changed"], done["changed"], again["changed"]) == (True, True, False)
     assert planned["people"] == done["people"]
     assert [(person["email"], person["removed"]) for person in done["people"]] == [

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import psycopg2
 import pytest
@@ -45,6 +47,7 @@ def test_removes_every_membership_and_looks_again(sql: SqlScript) -> None:
     sql.commit()
     result = sql.run("console_memberships", PARAMS).result
     assert result["changed"] is True
+    listing = result["people"][0].pop("listing")
     assert result["people"] == [
         {
             "email": "Jordan.Smith@raxx.example",
@@ -57,6 +60,22 @@ def test_removes_every_membership_and_looks_again(sql: SqlScript) -> None:
         }
     ]
     assert result["diff"] == {"before": {PERSON[1]: ["audit-reader", "support"]}, "after": {PERSON[1]: []}}
+    assert (listing["rows"], listing["sha256"]) == (0, sha256(b"[]").hexdigest())
+
+
+def test_a_listing_shows_how_it_was_made(sql: SqlScript) -> None:
+    """The rows that a check run or the prerequisites list are those of the digest."""
+    expect_people(sql, PERSON)
+    expect_list(sql, READER, SUPPORT)
+    sql.commit()
+    person = sql.run("console_memberships", PARAMS, check=True).result["people"][0]
+    listing, rows = person["listing"], person["memberships_before"]
+    canonical = json.dumps(rows, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    assert (listing["rows"], listing["sha256"]) == (2, sha256(canonical).hexdigest())
+    assert (listing["query"], listing["parameters"], listing["account"]) == (_console.MEMBERSHIPS.listing, IDS, 2)
+    assert listing["server"] == {"database": "console", "address": "10.0.0.7", "port": 5432, "version": "16.4"}
+    assert (listing["role"], listing["server_time"]) == ("owner", "2026-05-19T10:00:00.000000Z")
+    assert listing["local_time"].endswith("Z")
 
 
 def test_a_second_run_writes_nothing(sql: SqlScript) -> None:

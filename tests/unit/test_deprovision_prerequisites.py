@@ -8,7 +8,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.raxx.deprovision.plugins.module_utils import _prerequisites
+from ansible_collections.raxx.deprovision.plugins.module_utils import _prerequisites, _times
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
 from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import FreescoutClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import HerokuClient
@@ -46,6 +46,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
     """What each look finds: a line, or an exception. Every look succeeds until a test says otherwise."""
     found: dict[str, t.Any] = {name: f"{name} is fine" for name in (*LOOKS, "account")}
     found["account"] = "Olivia.Osei@raxx.example"
+    found["_attested"] = [_times.now().date().isoformat()]
 
     def answer(name: str) -> t.Any:
         def look(*_arguments: t.Any) -> t.Any:
@@ -55,7 +56,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
 
         return look
 
-    for name in LOOKS:
+    for name in (*LOOKS, "_attested"):
         monkeypatch.setattr(_prerequisites, name, answer(name))
 
     class Client:
@@ -205,6 +206,31 @@ def test_a_person_with_two_accounts_is_listed_with_what_both_had() -> None:
 def test_evidence_must_have_a_place(tmp_path: Path) -> None:
     """I14."""
     (tmp_path / "file").touch()
-    assert "can be written" in _prerequisites._evidence({"evidence_path": str(tmp_path / "new" / "place")})
+    asked = {"evidence_path": str(tmp_path / "new" / "place"), "signing_key_file": None}
+    assert "can be written" in _prerequisites._evidence(asked, False)
+    assert "UNSIGNED" in _prerequisites._evidence(asked, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
     with pytest.raises(DeprovisionError, match="No evidence"):
-        _prerequisites._evidence({"evidence_path": str(tmp_path / "file" / "place")})
+        _prerequisites._evidence({**asked, "evidence_path": str(tmp_path / "file" / "place")}, False)
+
+
+@pytest.mark.parametrize(
+    ("attested", "said"),
+    [
+        (["2020-01-01"], "!!  S5  rehearsal                    the last rehearsal was on 2020-01-01"),
+        ([], "no rehearsal has been attested"),
+        (["no date"], "cannot be read (ledger_damaged)"),
+        (ApiError("forbidden", "AWS refused."), "cannot be read (forbidden)"),
+        (UnreachableError("unreachable", "No answer."), "cannot be read (unreachable)"),
+    ],
+)
+def test_an_old_rehearsal_is_said_and_stops_nothing(
+    run_main: ModuleRunner, answers: dict[str, t.Any], attested: t.Any, said: str
+) -> None:
+    """S5."""
+    answers["_attested"] = attested
+    outcome = run_main("deprovision_prerequisites", PARAMS)
+    (line,) = (line for line in outcome.result["lines"] if " S5 " in line)
+    assert line.startswith("!!")
+    assert said in line
+    assert (outcome.result["outages"], outcome.result["ledger_available"]) == ([], True)

@@ -9,9 +9,14 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import STATEMENT, anchors_in, check
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from tests.leaks import Leaks
 
 from .conftest import ModuleRunner
-from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX
+from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, parameters
 from .test_progress import AT, FACTS, ROTATED
 
 Params = dict[str, t.Any]
@@ -133,27 +138,12 @@ def test_what_happened_and_what_is_missing_are_in_one_line(
     assert json.loads(Path(outcome.result["paths"][0]).read_text())["result"] == result
 
 
-def test_check_mode_names_what_a_run_would_do(run_main: ModuleRunner, asked: Params, tmp_path: Path) -> None:
-    outcome = run_main("deprovision_result", {**asked, "path": str(tmp_path)}, check=True)
-    text = "\n".join(outcome.result["lines"])
-    for words in (
-        "remove jordan.smith@raxx.example from the group support",
-        "end session 7",
-        "rotate raptor_app of raxx-api-test",
-        "write its URL to ssm /raxx/test/raptor_app",
-        "set URL on raptor and restart it",
-        "not rotate audit_archiver",
-        "write one row of audit_archival_runs",
-        "create and close the ticket",
-    ):
-        assert words in text
+def test_check_mode_shows_the_plan_and_how_to_hold_a_run_to_it(run_main: ModuleRunner, asked: Params, tmp_path: Path) -> None:
+    plan = {"digest": "a" * 64, "lines": ["a real run would", "  change nothing"]}
+    outcome = run_main("deprovision_result", {**asked, "plan": plan, "path": str(tmp_path)}, check=True).result
+    assert outcome["lines"] == plan["lines"]
+    assert outcome["verdict"].endswith(f"-e plan={plan['digest']} holds a real run to this plan")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_finished_event_has_nothing_to_do(run_main: ModuleRunner, event: Params, asked: Params) -> None:
-    finish(run_main, event, asked)
-    asked["events"][0]["present"] = {}
-    assert run_main("deprovision_result", asked, check=True).result["lines"][-1].strip() == "change nothing"
 
 
 def test_without_a_ledger_only_the_failures_are_known(run_main: ModuleRunner, event: Params, asked: Params) -> None:
@@ -225,3 +215,98 @@ def test_a_place_that_cannot_be_written_is_said(run_main: ModuleRunner, event: P
 def test_without_a_ledger_the_lockout_of_this_run_is_still_known(run_main: ModuleRunner, event: Params, asked: Params) -> None:
     outcome = run_main("deprovision_result", {**asked, "recorded": False})
     assert any(line.startswith("[x] 1") and "support" in line for line in outcome.result["lines"])
+
+
+# -- the evidence
+
+
+def test_the_journal_is_sealed_before_the_audit_row_and_row_and_ticket_carry_its_head(
+    run_main: ModuleRunner, event: Params, asked: Params
+) -> None:
+    finish(run_main, event, asked, "audit_row-audit_record", "closed")
+    assert "not sealed" in run_main("deprovision_result", asked).result["events"][0]["audit_notes"]
+    planned = run_main("deprovision_result", {**asked, "seal": True}, check=True).result
+    done = run_main("deprovision_result", {**asked, "seal": True}).result
+    again = run_main("deprovision_result", {**asked, "seal": True}).result
+    assert (planned["changed"], done["changed"], again["changed"]) == (True, True, False)
+    told = done["events"][0]
+    (head,) = anchors_in(told["audit_notes"])
+    assert anchors_in(told["ticket_note"]) == [head]
+    assert again["events"][0]["audit_notes"].endswith(head)
+
+
+def test_an_event_that_is_not_ready_is_not_sealed(run_main: ModuleRunner, event: Params, asked: Params) -> None:
+    finish(run_main, event, asked, "recheck1-console", "audit_row-audit_record", "closed")
+    assert run_main("deprovision_result", {**asked, "seal": True}).result["changed"] is False
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> tuple[Path, bytes]:
+    """A signing key as a file, and the public half."""
+    private = Ed25519PrivateKey.generate()
+    path = tmp_path / "key.pem"
+    path.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path, private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def sealed(run_main: ModuleRunner, event: Params, asked: Params, key: Path) -> None:
+    """A whole run with a key."""
+    finish(run_main, event, asked, "audit_row-audit_record", "closed")
+    run_main("deprovision_result", {**asked, "seal": True, "signing_key_file": str(key)})
+    params = {"ledger_prefix": PREFIX, "event": event["event"], "email": EMAIL}
+    run_main("deprovision_ledger", {**params, "facts": {"audit_row-audit_record": FACTS["audit_row-audit_record"]}})
+    scope = run_main("deprovision_result", asked).result["events"][0]["scope"]
+    run_main(
+        "deprovision_ledger", {**params, "facts": {"closed": {**FACTS["closed"], "at": "2999-01-01T00:00:00Z", "scope": scope}}}
+    )
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_every_machine_writes_the_same_evidence_and_a_signature_is_kept(
+    run_main: ModuleRunner, event: Params, asked: Params, key: tuple[Path, bytes], tmp_path: Path
+) -> None:
+    path, public = key
+    sealed(run_main, event, asked, path)
+    here, there = ({**asked, "path": str(tmp_path / name)} for name in ("here", "there"))
+    first = run_main("deprovision_result", {**here, "signing_key_file": str(path)}).result
+    (written,) = first["evidence"]
+    bundle = Path(written["directory"])
+    assert (written["signed"], first["lines"][-1].split(", ")[1]) == (True, f"signed; head of its journal {written['head']}")
+    assert check(bundle, public, [("audit row", anchors_in(first["events"][0]["audit_notes"])[0])]) == []
+    assert {(path.stat().st_mode & 0o777) for path in bundle.iterdir()} == {0o600}
+
+    # A colleague who has no key changes nothing where the signature is, and says what is lacking where it is not.
+    kept = run_main("deprovision_result", here).result
+    assert (kept["changed"], kept["evidence"][0]["signed"]) == (False, True)
+    other = run_main("deprovision_result", there).result
+    assert "UNSIGNED" in other["lines"][-1]
+    mine, theirs = files(bundle), files(Path(other["evidence"][0]["directory"]))
+    assert {name for name in mine if mine[name] != theirs[name]} == {STATEMENT}
+    assert {problem.code for problem in check(Path(other["evidence"][0]["directory"]), public, [])} == {"unsigned"}
+
+
+def test_a_ledger_that_was_edited_after_the_seal_is_a_failure(
+    run_main: ModuleRunner, event: Params, asked: Params, key: tuple[Path, bytes], store: t.Any
+) -> None:
+    sealed(run_main, event, asked, key[0])
+    assert run_main("deprovision_result", asked).result["good"] is True
+    (name,) = [name for name in parameters(store) if name.endswith("/lockout-console")]
+    store.put_parameter(Name=PREFIX + name, Value='{"at":"2026-05-19T09:01:00.000000Z","account":true}', Overwrite=True)
+    outcome = run_main("deprovision_result", asked).result
+    assert (outcome["good"], "ledger_damaged" in outcome["verdict"]) == (False, True)
+
+
+def test_no_key_of_a_fingerprint_is_in_the_evidence(
+    run_main: ModuleRunner, event: Params, asked: Params, key: tuple[Path, bytes], tmp_path: Path, store: t.Any
+) -> None:
+    """I10: the fingerprint is, and says nothing without its key."""
+    secret = [value for name, value in parameters(store).items() if name.endswith(("/key", "/old"))]
+    sealed(run_main, event, asked, key[0])
+    secret += [value for name, value in parameters(store).items() if name.endswith(("/key", "/old"))]
+    run_main("deprovision_result", {**asked, "path": str(tmp_path / "evidence"), "signing_key_file": str(key[0])})
+    assert secret
+    assert Leaks([*secret, key[0].read_text().splitlines()[1]]).below(tmp_path / "evidence") == []
+    assert b'"fingerprint"' in files(tmp_path / "evidence" / event["event"])["journal.jsonl"]

@@ -17,7 +17,7 @@ TOP_LEVEL = {
     ".ansible-lint", ".ci", ".gitignore", ".yamllint", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "LICENSES", "Makefile",
     "README.md", "REUSE.toml", "SECURITY.md", "ansible.cfg", "changelogs", "collections", "constraints.txt", "deprovision.yml",
     "docs", "execution-environment.yml", "extensions", "galaxy.yml", "inventories", "meta", "playbooks", "plugins",
-    "pyproject.toml", "requirements-dev.txt", "requirements.txt", "requirements.yml", "roles", "sandbox", "tests",
+    "pyproject.toml", "requirements-dev.txt", "requirements.txt", "requirements.yml", "roles", "sandbox", "tests", "tools",
 }  # fmt: skip
 
 

@@ -161,12 +161,20 @@ def test_access_after_closing_is_a_failure_of_this_run() -> None:
 def test_the_last_look_is_kept_person_by_person() -> None:
     sessions = {
         "people": [
-            {"email": "Jordan@x.y", "ended": [7], "sessions_before": [{"id": 7}, {"id": 8}]},
-            {"email": "priya@x.y", "ended": [9], "sessions_before": [{"id": 9}]},
+            {"email": "Jordan@x.y", "ended": [7], "sessions_before": [{"id": 7}, {"id": 8}], "listing": {"rows": 0}},
+            {"email": "priya@x.y", "ended": [9], "sessions_before": [{"id": 9}], "listing": {"rows": 0}},
         ]
     }
-    memberships = {"people": [{"email": "jordan@x.y", "removed": ["support"]}]}
-    assert _run_data.recheck_fact("jordan@x.y", memberships, sessions) == {"removed": 1, "ended": 1, "sessions": [{"id": 7}]}
+    memberships = {"people": [{"email": "jordan@x.y", "removed": ["support"], "listing": {"rows": 1}}], "missing": []}
+    looked = {"app": "console-app", "operator": "olivia@x.y"}
+    known = {"app": "console-app", "by": "olivia@x.y"}
+    listings = [{"rows": 1, "kind": "memberships"}, {"rows": 0, "kind": "sessions"}]
+    assert _run_data.recheck_fact("jordan@x.y", memberships, sessions, **looked) == {
+        **known, "removed": 1, "ended": 1, "sessions": [{"id": 7}], "listings": listings,
+    }  # fmt: skip
+    assert _run_data.lockout_fact("jordan@x.y", memberships, sessions, **looked, continued=False) == {
+        **known, "account": True, "continued": False, "removed": ["support"], "ended": [7], "listings": listings,
+    }  # fmt: skip
 
 
 def test_the_scope_names_what_must_be_proved() -> None:

@@ -1,0 +1,61 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: BSD-2-Clause
+# This file is private to the collection: it may change at any time without notice.
+"""The quarterly rehearsal (S5, SC-A16): when the next one is due, and what is attested of one."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import typing as t
+from datetime import date
+from pathlib import Path
+
+from ansible.module_utils.ansible_release import __version__ as ansible_version
+from ansible_collections.raxx.deprovision.plugins.module_utils._version import VERSION
+
+PREDICATE = "https://raxx.app/deprovision/rehearsal/v1"
+_MONTHS = 3
+_COMMIT_TIMEOUT = 5
+
+
+def due(last: date) -> date:
+    """Three months later; in a shorter month, its last day."""
+    year, month = last.year + (last.month + _MONTHS - 1) // 12, (last.month + _MONTHS - 1) % 12 + 1
+    for day in (last.day, 30, 29, 28):
+        try:
+            return date(year, month, day)
+        except ValueError:
+            continue
+    raise AssertionError
+
+
+def age_words(names: t.Iterable[str], today: date) -> tuple[bool, str]:
+    """Whether a rehearsal is due, and a line about the last one. C(names) are those of attestations, a date and perhaps more."""
+    dates = [date.fromisoformat(name[:10]) for name in names]
+    if not dates:
+        return True, "no rehearsal has been attested; one is due every quarter (playbooks/attest.yml)"
+    last = max(dates)
+    days = f"{(today - last).days} days ago"
+    if today > due(last):
+        return True, f"the last rehearsal was on {last}, {days}, and the next was due on {due(last)} (playbooks/attest.yml)"
+    return False, f"the last rehearsal was on {last}, {days}; the next is due on {due(last)}"
+
+
+def commit(place: Path) -> str | None:
+    """The commit of the checkout that C(place) is in, or V(None) if it is in none."""
+    command = ["git", "-C", str(place), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_COMMIT_TIMEOUT)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+def versions() -> dict[str, str | None]:
+    return {
+        "collection": VERSION,
+        "ansible_core": ansible_version,
+        "python": platform.python_version(),
+        "commit": commit(Path(__file__).resolve().parent),
+    }

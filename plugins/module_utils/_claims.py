@@ -1,0 +1,352 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: BSD-2-Clause
+# This file is private to the collection: it may change at any time without notice.
+"""What the evidence claims, one sentence at a time, each with exactly one grade of proof. A pure function of facts."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._event_journal import Covering, source
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, fact_name
+from ansible_collections.raxx.deprovision.plugins.module_utils._progress import (
+    ATTESTED,
+    INCONCLUSIVE,
+    MISSING,
+    NOT_COVERED,
+    OBSERVED,
+    Credential,
+    Progress,
+    latest_look,
+)
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
+
+# The grades that the checkpoints do not know.
+ACKNOWLEDGED = "acknowledged"
+WAIVED = "waived"
+UNCOVERED = "not covered"
+# From the weakest on: a step has the grade of the weakest of its claims.
+_WEAKEST = (MISSING, INCONCLUSIVE, WAIVED, UNCOVERED, ATTESTED, ACKNOWLEDGED, OBSERVED)
+
+TITLES = {
+    "1a": "Remove every group membership in Console",
+    "1b": "End every active session in Console",
+    "2a": "Rotate the credentials of Raptor",
+    "2b": "Store the new ones and prove that they work",
+    "2c": "Hand them out to the apps and restart them",
+    "2d": "Prove the old ones dead; smoke suite",
+    "3a": "Rotate the credentials of the archive",
+    "3b": "Store the new ones and prove that they work",
+    "3c": "Hand them out, prove the old ones dead, run the job once",
+    "4": "Smoke suite again, and a clean log",
+    "5": "Look for sessions again",
+    "6": "Write the audit row",
+    "7": "Close the ticket",
+}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """C(id) is the step and the subject, C(result) a word or two, C(sources) names of records of the journal."""
+
+    id: str
+    step: str
+    subject: str
+    statement: str
+    grade: str
+    result: str
+    at: str | None = None
+    detail: str = ""
+    by: str = ""
+    until: str = ""
+    sources: t.Tuple[str, ...] = ()
+
+    def as_dict(self) -> t.Dict[str, t.Any]:
+        return {**asdict(self), "sources": list(self.sources)}
+
+
+def claims_of(
+    progress: Progress,
+    facts: Facts,
+    *,
+    scope: t.Mapping[str, t.Any],
+    credentials: t.Sequence[Credential],
+    rotations: t.Sequence[Covering],
+    now: datetime,
+) -> t.List[Claim]:
+    """Every claim about an event, in the order of the runbook."""
+    covering = {rotation.credential: rotation for rotation in rotations}
+    steps = sorted(credentials, key=lambda credential: credential.step)
+    found = [
+        *(claim for console in scope["consoles"] for claim in _lockout(facts, console)),
+        *(claim for credential in steps for claim in _credential(credential, covering.get(credential.name))),
+        *(_rechecked(progress, facts, console) for console in scope["consoles"]),
+        *(_logged(facts, record) for record in scope["records"]),
+        *_closing(facts),
+        _in_time(progress),
+        *_uncovered(),
+    ]
+    return [_waived(claim, facts, now) for claim in found]
+
+
+def by_step(claims: t.Iterable[Claim]) -> t.List[t.Dict[str, t.Any]]:
+    """The steps of the runbook, each with the weakest grade of its claims."""
+    grouped: t.Dict[str, t.List[Claim]] = {}
+    for claim in claims:
+        if claim.step in TITLES:
+            grouped.setdefault(claim.step, []).append(claim)
+    return [_step(step, grouped[step]) for step in TITLES if step in grouped]
+
+
+def _step(step: str, claims: t.Sequence[Claim]) -> t.Dict[str, t.Any]:
+    weakest = min((claim.grade for claim in claims), key=_WEAKEST.index)
+    shown = [claim for claim in claims if claim.grade == weakest] if weakest in (MISSING, INCONCLUSIVE, WAIVED) else claims
+    return {
+        "id": step,
+        "title": TITLES[step],
+        "grade": weakest,
+        "result": ", ".join(dict.fromkeys(claim.result for claim in shown)),
+        "at": max((claim.at for claim in claims if claim.at), key=parse, default=None),
+        "detail": "; ".join(dict.fromkeys(f"{claim.subject}: {claim.detail}".strip(": ") for claim in shown if claim.detail)),
+    }
+
+
+# -- Console
+
+
+def _lockout(facts: Facts, console: str) -> t.List[Claim]:
+    name = fact_name("lockout", console)
+    lockout = facts.get(name)
+    kinds = (
+        ("1a", "memberships", "group", "removed", "No group membership is left"),
+        ("1b", "sessions", "id", "ended", "No active session is left"),
+    )
+    claims = []
+    for step, kind, key, verb, statement in kinds:
+        claim = Claim(f"{step}/{console}", step, console, statement, MISSING, "open")
+        if lockout:
+            sources = (source(name), source("before"))
+            claim = replace(claim, grade=OBSERVED, at=lockout["at"], by=str(lockout.get("by", "")), sources=sources)
+            if lockout.get("account") is False:
+                detail = f"no Console account, as {claim.by} stated; none was found"
+                claim = replace(claim, grade=ATTESTED, result="no account", detail=detail)
+            else:
+                result, detail = _taken(facts.get("before", {}).get(kind, []), lockout, key, verb)
+                claim = replace(claim, result=result, detail=detail)
+        claims.append(claim)
+    return claims
+
+
+def _taken(before: t.Sequence[Facts], lockout: Facts, key: str, verb: str) -> t.Tuple[str, str]:
+    """What became of what the person had: removed by this procedure, or gone already when it looked."""
+    app = lockout.get("app")
+    had = [item[key] for item in before if app is None or item.get("console", app) == app]
+    later = [name for name in lockout.get(verb, []) if name not in had]
+    removed = [name for name in had if outcome(lockout, verb, name) == "removed"] + later
+    gone = [name for name in had if outcome(lockout, verb, name) != "removed"]
+    words = [f"{label} {', '.join(map(str, names))}" for label, names in ((verb, removed), ("already gone", gone)) if names]
+    result = "removed" if removed else "already gone" if gone else "nothing to remove"
+    return result, "; ".join(words) or "there was none when the event was opened"
+
+
+def outcome(lockout: Facts | None, verb: str, name: t.Any) -> str:
+    """What became of something that the person had when the event was opened."""
+    if lockout is None:
+        return "open"
+    # An earlier run that was killed before it could note what it had removed counts as having removed it.
+    removed = name in lockout.get(verb, []) or lockout.get("continued", False)
+    return "removed" if removed else "already gone"
+
+
+def _rechecked(progress: Progress, facts: Facts, console: str) -> Claim:
+    claim = Claim(f"5/{console}", "5", console, "No membership and no active session has come back", MISSING, "open")
+    look = latest_look(facts, console)
+    if not look:
+        return claim
+    claim = replace(claim, at=look["at"], by=str(look.get("by", "")), sources=_looked(facts, look))
+    if progress.checkpoints["C5"].grade == INCONCLUSIVE:
+        return replace(claim, grade=INCONCLUSIVE, result="too early", detail="the last look came before what it must follow")
+    again = int(look.get("ended", 0)) + int(look.get("removed", 0))
+    detail = f"{again} new ones were found and ended" if again else "none was found"
+    return replace(claim, grade=OBSERVED, result="none left", detail=f"0 active sessions, 0 memberships; {detail}")
+
+
+def _looked(facts: Facts, look: t.Mapping[str, t.Any]) -> t.Tuple[str, ...]:
+    return tuple(source(name) for name, fact in facts.items() if fact is look)
+
+
+# -- credentials
+
+
+def _credential(credential: Credential, rotation: Covering | None) -> t.List[Claim]:
+    claims = _rotation_claims(credential, rotation)
+    if credential.waived:
+        waiver = credential.waiver or {}
+        by = str(waiver.get("by", ""))
+        detail = f"no direct database access, as {by or 'the operator'} stated"
+        return [
+            replace(
+                claim,
+                grade=ATTESTED,
+                result="not needed",
+                at=waiver.get("at"),
+                by=by,
+                detail=detail,
+                sources=(source(fact_name("waiver", credential.name)),),
+            )
+            for claim in claims
+        ]
+    return claims
+
+
+def _rotation_claims(credential: Credential, rotation: Covering | None) -> t.List[Claim]:
+    late = "d" if credential.step == 2 else "c"
+    claims = [
+        _proved(_open(credential, "a", "a", "The platform reports a new credential"), rotation, "settled", "rotated"),
+        _stored(credential, rotation),
+        _proved(_open(credential, ".live", "b", "The new credential works"), rotation, "live", "works"),
+    ]
+    if credential.has("parked"):
+        claims.append(_proved(_open(credential, "b.unparked", "b", "No parked copy is left"), rotation, "unparked", "removed"))
+    for app in credential.consumers:
+        claim = _open(credential, "c", "c", f"{app} has the new credential, and every dyno is younger", app)
+        claims.append(_proved(claim, rotation, fact_name("distributed", app), "handed out"))
+    if credential.checks:
+        checks = " and ".join(check.replace("_", "-") for check in credential.checks)
+        claim = _open(credential, "d" if late == "d" else "c.check", late, f"Consumers work: {checks}")
+        claims.append(_proved(claim, rotation, "checked", "passed"))
+    claims += [_dead(credential, rotation, late), _sessions(credential, rotation, late)]
+    for app in credential.consumers:
+        claim = Claim(
+            f"4/{credential.name}@{app}", "4", credential.name, f"Smoke suite green again, log of {app} clean", MISSING, "open"
+        )
+        claims.append(_proved(claim, rotation, fact_name("verified", app), "clean"))
+    return claims
+
+
+def _open(credential: Credential, part: str, place: str, statement: str, app: str = "") -> Claim:
+    """A claim about a credential that nothing proves yet. C(part) and C(place) follow the number of its step."""
+    identifier = f"{credential.step}{part}/{credential.name}" + (f"@{app}" if app else "")
+    return Claim(identifier, f"{credential.step}{place}", credential.name, statement, MISSING, "open")
+
+
+def _proved(claim: Claim, rotation: Covering | None, fact: str, result: str) -> Claim:
+    """C(claim), proved by one fact of a rotation if there is that fact."""
+    found = rotation.facts.get(fact) if rotation else None
+    if not rotation or not found:
+        return claim
+    detail = _detail(fact.partition("-")[0], found)
+    return replace(claim, grade=OBSERVED, result=result, at=found["at"], detail=detail, sources=(rotation.source(fact),))
+
+
+def _detail(kind: str, fact: Facts) -> str:
+    words = {
+        "settled": "forced" if fact.get("forced") else "",
+        "stored": f"{fact.get('kind')} {fact.get('name')}, version {fact.get('version')}, read back",
+        "live": f"logged in as {fact.get('user')}",
+        "distributed": f"release {fact.get('release')}",
+        "checked": ", ".join(fact.get("checks", [])),
+        "unparked": str(fact.get("name", "")),
+        "verified": f"from {fact.get('from')} to {fact.get('to')}: {fact.get('lines')} lines, {fact.get('requests')} requests",
+    }
+    return words.get(kind, "")
+
+
+def _stored(credential: Credential, rotation: Covering | None) -> Claim:
+    claim = _proved(_open(credential, "b", "b", "The store holds the new credential"), rotation, "stored", "stored")
+    parked = credential.fact("parked")
+    if claim.grade == MISSING and parked and rotation:
+        detail = f"in {parked['kind']} {parked['name']}, because of {parked['code']}"
+        return replace(claim, result="parked", at=parked["at"], detail=detail, sources=(rotation.source("parked"),))
+    return claim
+
+
+def _dead(credential: Credential, rotation: Covering | None, place: str) -> Claim:
+    claim = _open(credential, ".dead", place, "The old credential no longer works")
+    dead = credential.fact("dead")
+    if not dead or not rotation:
+        return claim
+    claim = replace(claim, at=dead["at"], sources=(rotation.source("dead"),))
+    if dead.get("old_dead") is not True:
+        detail = "the old password was not proved dead by a log-in"
+        return replace(claim, grade=INCONCLUSIVE, result="not proved by log-in", detail=detail)
+    detail = f"refused with {dead.get('old_sqlstate', '28P01')}, a random password as well"
+    return replace(claim, grade=OBSERVED, result="refused", detail=detail)
+
+
+def _sessions(credential: Credential, rotation: Covering | None, place: str) -> Claim:
+    claim = _open(credential, ".sessions", place, "No session of the old credential is left")
+    dead = credential.fact("dead")
+    if not dead or not rotation:
+        return claim
+    left = dead.get("sessions_left")
+    grade, result = (OBSERVED, "none left") if left == 0 else (INCONCLUSIVE, "unknown")
+    detail = f"ended {dead.get('sessions_ended', 0)}, left {left}"
+    return replace(claim, grade=grade, result=result, at=dead["at"], detail=detail, sources=(rotation.source("dead"),))
+
+
+# -- the end
+
+
+def _logged(facts: Facts, record: str) -> Claim:
+    name = fact_name("audit_row", record)
+    claim = Claim(f"6/{record}", "6", record, "The audit row is there", MISSING, "open")
+    row = facts.get(name)
+    if not row:
+        return claim
+    detail = f"{row['run_type']}, ticket id {row['ticket']}, operator {row['operator']}"
+    return replace(claim, grade=OBSERVED, result="written", at=row["completed_at"], detail=detail, sources=(source(name),))
+
+
+def _closing(facts: Facts) -> t.List[Claim]:
+    closed = facts.get("closed")
+    # The ticket is read back. That a parameter was deleted is what SSM says; it is not asked again.
+    claims = [
+        Claim("7", "7", "", "The ticket is closed, with the window in its note", MISSING, "open"),
+        Claim("7.keys", "7", "", "The keys of the fingerprints are destroyed", MISSING, "open"),
+    ]
+    if not closed:
+        return claims
+    known = {"at": closed["at"], "by": str(closed.get("by", "")), "sources": (source("closed"),)}
+    number = facts.get("ticket", {}).get("number", "")
+    return [
+        replace(claims[0], grade=OBSERVED, result="closed", detail=f"ticket {number}".strip(), **known),
+        replace(claims[1], grade=ACKNOWLEDGED, result="destroyed", **known),
+    ]
+
+
+def _in_time(progress: Progress) -> Claim:
+    claim = Claim("S2", "S2", "", "Everything was done within four hours of the notice", MISSING, "open")
+    if not progress.closed_at:
+        return claim
+    late = parse(progress.closed_at) > progress.event.deadline
+    return replace(
+        claim,
+        grade=OBSERVED,
+        result="overdue" if late else "in time",
+        at=progress.closed_at,
+        sources=(source("opened"), source("closed")),
+    )
+
+
+def _uncovered() -> t.List[Claim]:
+    identifiers = {"(E4)": "E4", "(S1)": "S1"}
+    known = [(identifiers.get(text.split()[-1], "scope"), text) for text in NOT_COVERED]
+    known.append(("approval", "Who approved the run: it stands in the ticket, if at all"))
+    return [Claim(identifier, identifier, "", text, UNCOVERED, "not covered") for identifier, text in known]
+
+
+def _waived(claim: Claim, facts: Facts, now: datetime) -> Claim:
+    """A gap that somebody entitled has accepted until a day. It is shown as such; it makes nothing complete."""
+    name = fact_name("waived", claim.id)
+    waiver = facts.get(name)
+    if not waiver or claim.grade not in (MISSING, INCONCLUSIVE):
+        return claim
+    by, until = str(waiver.get("by", "")), str(waiver.get("until", ""))
+    if not by or not until or parse(until, f"{name}.until") <= now:
+        return replace(claim, detail=f"{claim.detail} (accepted by {by or '?'}, until {until or '?'}: no longer)".strip())
+    detail = f"{waiver.get('reason', 'accepted')} (otherwise {claim.grade})"
+    sources = (*claim.sources, source(name))
+    return replace(claim, grade=WAIVED, result="accepted", at=waiver["at"], by=by, until=until, detail=detail, sources=sources)

@@ -1,0 +1,385 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: BSD-2-Clause
+# This file is private to the collection: it may change at any time without notice.
+"""Checks a bundle of evidence. This one file is all that an auditor needs: it imports nothing of the collection nor of Ansible.
+
+    python verify_evidence.py DIRECTORY --public-key raxx.pem --anchor 7cb86ca4... --anchor-file ticket.txt
+
+The public key and the anchors must come from elsewhere: from whoever answers for the key, from the audit row, from the ticket.
+The library cryptography is needed for the signature alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import hashlib
+import json
+import re
+import sys
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+STATEMENT = "statement.dsse.json"
+JOURNAL = "journal.jsonl"
+LISTINGS = ("before.json", "after.json")
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+
+# What stands in a journal in the place of a digest where there is no record before.
+START = "0" * 64
+LINK = ("chain_uid", "seq", "prev")
+
+# Exit statuses; 2 is that of a wrong command. Of several the smallest is given.
+EXIT = {"malformed": 3, "digest": 4, "chain": 5, "signature": 6, "wrong_key": 7, "unsigned": 8, "anchor": 9}
+
+_HEAD = re.compile(r"sha256:([0-9a-f]{64})\b")
+Record = t.Dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """C(code) is a key of L(EXIT); C(place) names the file and, where it is known, the record in it."""
+
+    code: str
+    place: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.place}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One thing that is wrong with a journal. C(line) counts from 1; C(code) is V(malformed) or V(chain)."""
+
+    line: int
+    code: str
+    how: str
+
+    def __str__(self) -> str:
+        return f"record {self.line}: {self.how}"
+
+
+class MalformedError(Exception):
+    """Something is not in the only form that it can have."""
+
+
+# -- canonical JSON and chains
+
+
+def canonical(value: t.Any) -> bytes:
+    """C(value) as the only JSON text there is for it: sorted keys, no white space, UTF-8.
+
+    Raises C(TypeError) for a float, whose text depends on who writes it, and for a key that is no text.
+    """
+    _refuse_floats(value)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def pretty(value: t.Any) -> bytes:
+    """JSON for people and machines, in only one way as well."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_record(line: bytes) -> Record:
+    """A line of a journal. Raises C(ValueError) unless it is a record, written as L(canonical) writes it."""
+    record = json.loads(line.decode(), parse_constant=_no_constant)
+    if not isinstance(record, dict):
+        raise ValueError("not an object")  # noqa: TRY004  # one exception says that the line is no record
+    if canonical(record) != line:
+        raise ValueError("not in canonical form")
+    missing = [name for name in LINK if name not in record]
+    if missing:
+        raise ValueError(f"no {missing[0]}")
+    return record
+
+
+def verify(data: bytes, expected_head: str | None = None) -> t.List[Broken]:
+    """Everything that is wrong with the content of a journal. Empty: it is as it was written.
+
+    Without C(expected_head), which must come from another place, an end that was cut off is not noticed.
+    """
+    lines = data.split(b"\n")
+    rest = lines.pop()
+    found: t.List[Broken] = []
+    prev, chain_uid = START, None
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = read_record(line)
+        except (ValueError, TypeError, RecursionError) as error:
+            found.append(Broken(number, "malformed", f"is not a canonical JSON record ({_reason(error)})"))
+        else:
+            chain_uid = record["chain_uid"] if chain_uid is None else chain_uid
+            found += [Broken(number, "chain", how) for how in _breaks(record, number, prev, chain_uid)]
+        prev = digest(line)
+    if rest:
+        found.append(Broken(len(lines) + 1, "malformed", "does not end with a line end"))
+    if expected_head is not None and not found and prev != expected_head:
+        found.append(Broken(len(lines), "chain", f"is not the last one: the head of the chain is {prev}, not {expected_head}"))
+    return found
+
+
+def _breaks(record: Record, number: int, prev: str, chain_uid: t.Any) -> t.List[str]:
+    found = []
+    if record["seq"] != number or isinstance(record["seq"], bool):
+        found.append(f"has the number {record['seq']!r} instead of {number}: a record was inserted, deleted or moved")
+    if record["prev"] != prev:
+        before = "record before it" if number > 1 else "start"
+        found.append(f"does not follow from the {before}: that was changed, or records were inserted, deleted or moved")
+    if record["chain_uid"] != chain_uid:
+        found.append(f"belongs to another journal ({record['chain_uid']!r})")
+    return found
+
+
+def _refuse_floats(value: t.Any) -> None:
+    if isinstance(value, float):
+        raise TypeError("a float has no canonical form")
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError("a key is not text")
+        for item in value.values():
+            _refuse_floats(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _refuse_floats(item)
+
+
+def _no_constant(name: str) -> t.NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _reason(error: Exception) -> str:
+    return str(error).partition(":")[0][:80] if isinstance(error, (ValueError, TypeError)) else type(error).__name__
+
+
+# -- the bundle
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The statement, what was signed, and the signatures as key id and bytes."""
+
+    statement: Record
+    signed: bytes
+    signatures: t.Tuple[t.Tuple[str, bytes], ...]
+
+    @property
+    def predicate(self) -> Record:
+        return t.cast(Record, self.statement["predicate"])
+
+    @property
+    def sealed(self) -> Record:
+        return t.cast(Record, self.predicate.get("sealed") or {})
+
+
+def read_envelope(data: bytes) -> Envelope:
+    """The envelope of a statement. Raises C(MalformedError) for everything that could be written in another way."""
+    try:
+        found = json.loads(data.decode(), parse_constant=_no_constant)
+        _demand(isinstance(found, dict) and pretty(found) == data, "the envelope is not written as it must be")
+        _demand(set(found) == {"payload", "payloadType", "signatures"}, "it is not an envelope (DSSE)")
+        _demand(found["payloadType"] == PAYLOAD_TYPE, "its payload is not an in-toto statement")
+        payload = _base64(found["payload"])
+        statement = json.loads(payload.decode(), parse_constant=_no_constant)
+        _demand(canonical(statement) == payload, "its payload is not canonical JSON")
+        _demand(statement["_type"] == STATEMENT_TYPE, "its payload is not an in-toto statement")
+        _demand(isinstance(statement["predicate"]["head"], str), "its predicate has no head")
+        for subject in statement["subject"]:
+            _demand(bool(re.fullmatch("[0-9a-f]{64}", subject["digest"]["sha256"])), "a digest is none")
+            _demand(bool(re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", subject["name"])), "a file name is none")
+        _demand(all(set(item) == {"keyid", "sig"} for item in found["signatures"]), "a signature is none")
+        signatures = tuple((str(item["keyid"]), _base64(item["sig"])) for item in found["signatures"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise MalformedError(f"it cannot be read ({type(error).__name__})") from None
+    kind = PAYLOAD_TYPE.encode()
+    return Envelope(statement, b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload), signatures)
+
+
+def _demand(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise MalformedError(otherwise)
+
+
+def _base64(text: str) -> bytes:
+    data = base64.b64decode(text, validate=True)
+    _demand(base64.b64encode(data).decode() == text, "base64 is not written as it must be")
+    return data
+
+
+def check(directory: Path, public_key: bytes | None, heads: t.Iterable[t.Tuple[str, str]]) -> t.List[Problem]:
+    """Everything that is wrong with a bundle. C(heads) are anchors, each as its place and the head that it carries."""
+    try:
+        envelope = read_envelope((directory / STATEMENT).read_bytes())
+    except OSError as error:
+        return [Problem("malformed", STATEMENT, f"it cannot be read ({type(error).__name__})")]
+    except MalformedError as error:
+        return [Problem("malformed", STATEMENT, str(error))]
+    found = [*_check_files(directory, envelope), *_check_journal(directory, envelope), *_check_contents(directory, envelope)]
+    found += _check_signature(envelope, public_key) if public_key is not None else []
+    return found + list(_check_anchors(envelope, heads))
+
+
+def _check_files(directory: Path, envelope: Envelope) -> t.Iterator[Problem]:
+    wanted = {subject["name"]: subject["digest"]["sha256"] for subject in envelope.statement["subject"]}
+    if len(wanted) != len(envelope.statement["subject"]):
+        yield Problem("malformed", STATEMENT, "it names a file twice")
+    present = {path.name: path for path in directory.iterdir() if path.name != STATEMENT}
+    for name in sorted(wanted.keys() | present.keys()):
+        if name not in wanted:
+            yield Problem("digest", name, "the statement does not name this file")
+        elif name not in present:
+            yield Problem("digest", name, "the file is missing")
+        elif not present[name].is_file() or present[name].is_symlink():
+            yield Problem("digest", name, "it is not a file of its own")
+        elif digest(present[name].read_bytes()) != wanted[name]:
+            yield Problem("digest", name, "its content is not what the statement says")
+
+
+def _check_journal(directory: Path, envelope: Envelope) -> t.Iterator[Problem]:
+    data = _read(directory / JOURNAL)
+    broken = verify(data, envelope.predicate["head"])
+    for item in broken:
+        yield Problem(item.code, f"{JOURNAL}, record {item.line}", item.how)
+    if broken:
+        return
+    lines = data.split(b"\n")[:-1]
+    records = [read_record(line) for line in lines]
+    if not records or any(record["chain_uid"] != envelope.predicate.get("run") for record in records):
+        yield Problem("chain", JOURNAL, "it is not the journal of the event that the statement is about")
+    seals = [(number, record) for number, record in enumerate(records, start=1) if record.get("fact") == "event/sealed"]
+    for number, record in seals:
+        order = record["value"].get("order", [])
+        names = [item.get("fact") for item in records[: len(order)]]
+        head = digest(lines[len(order) - 1]) if 0 < len(order) <= len(lines) else START
+        if names != order or head != record["value"].get("head"):
+            yield Problem("chain", f"{JOURNAL}, record {number}", "what was sealed before the audit row is not what is there now")
+        if head != envelope.sealed.get("head"):
+            yield Problem("chain", f"{JOURNAL}, record {number}", "the statement names another sealed head")
+    if not seals and envelope.sealed:
+        yield Problem("chain", JOURNAL, "the statement speaks of a seal that is not there")
+
+
+def _check_contents(directory: Path, envelope: Envelope) -> t.Iterator[Problem]:
+    """What the files say of themselves and of each other."""
+    for name in LISTINGS:
+        try:
+            listings = json.loads(_read(directory / name))["listings"]
+            for number, listing in enumerate(listings, start=1):
+                rows = listing["content"]
+                if len(rows) != listing["rows"] or digest(canonical(rows)) != listing["sha256"]:
+                    yield Problem(
+                        "digest", f"{name}, listing {number}", "its rows do not have the number and digest that were noted"
+                    )
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            yield Problem("malformed", name, f"it is not a file of listings ({type(error).__name__})")
+    try:
+        result = json.loads(_read(directory / "result.json"))
+        if (result["event"], result["result"]) != (envelope.predicate.get("run"), envelope.predicate.get("result")):
+            yield Problem("malformed", "result.json", "it says something else than the statement")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        yield Problem("malformed", "result.json", f"it is not a result ({type(error).__name__})")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _check_signature(envelope: Envelope, public_key: bytes) -> t.List[Problem]:
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  # only here is it needed
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key  # noqa: PLC0415
+
+    key = load_pem_public_key(public_key)
+    if not isinstance(key, Ed25519PublicKey):
+        raise ValueError("the public key is not an Ed25519 key")  # noqa: TRY004  # one exception for every unusable key
+    keyid = digest(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    if not envelope.signatures:
+        sealed_for = envelope.predicate.get("keyid")
+        more = f", although it was to be signed with the key {sealed_for}" if sealed_for else ""
+        return [Problem("unsigned", STATEMENT, f"UNSIGNED: nobody vouches for it{more}")]
+    found = []
+    for number, (named, signature) in enumerate(envelope.signatures, start=1):
+        place = f"{STATEMENT}, signature {number}"
+        if named != keyid:
+            found.append(Problem("wrong_key", place, f"made with the key {named}, not with {keyid}"))
+            continue
+        try:
+            key.verify(signature, envelope.signed)
+        except InvalidSignature:
+            found.append(Problem("signature", place, "it does not fit the statement"))
+    return found
+
+
+def _check_anchors(envelope: Envelope, heads: t.Iterable[t.Tuple[str, str]]) -> t.Iterator[Problem]:
+    sealed = envelope.sealed.get("head", "none")
+    for place, head in heads:
+        if head != sealed:
+            yield Problem("anchor", place, f"it carries the head {head or 'none'}; that of the sealed journal is {sealed}")
+
+
+def anchors_in(text: str) -> t.List[str]:
+    """The heads that a note of an audit row or of a ticket carries, each once."""
+    return list(dict.fromkeys(_HEAD.findall(text)))
+
+
+# -- the command
+
+
+def main(arguments: t.Sequence[str] | None = None) -> int:
+    """Returns the exit status."""
+    options = _parser().parse_args(arguments)
+    heads = [(f"anchor {number}", head.rpartition(":")[2].lower()) for number, head in enumerate(options.anchor, start=1)]
+    try:
+        for path in options.anchor_file:
+            heads += [(str(path), head) for head in anchors_in(path.read_text(encoding="utf-8")) or [""]]
+        public_key = options.public_key.read_bytes() if options.public_key else None
+        problems = check(options.directory, public_key, heads)
+    except (OSError, ValueError, ImportError, binascii.Error) as error:
+        print(f"This could not be checked: {error}", file=sys.stderr)  # noqa: T201  # a command speaks
+        return 2
+    for line in _report(options, heads, problems):
+        print(line)  # noqa: T201
+    return min((EXIT[problem.code] for problem in problems), default=0)
+
+
+def _report(options: argparse.Namespace, heads: t.Sequence[t.Any], problems: t.Sequence[Problem]) -> t.Iterator[str]:
+    yield from map(str, problems)
+    if options.public_key is None:
+        yield "not checked: who signed it"
+    if not heads:
+        yield "not checked: the anchors in the audit row and in the ticket"
+    word = f"NOT VERIFIED, {len(problems)} problems" if problems else "VERIFIED"
+    yield f"{word}: {options.directory}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="verify_evidence.py",
+        description="Checks a bundle of evidence: digests, chain, signature and anchors.",
+        epilog="Exit status: 0 verified, 2 wrong command, "
+        + ", ".join(f"{status} {code}" for code, status in EXIT.items())
+        + ".",
+    )
+    parser.add_argument("directory", type=Path, help="the directory of one event, for example evidence/DEPROV-2026-05-19-jsmith")
+    key = parser.add_mutually_exclusive_group(required=True)
+    key.add_argument("--public-key", type=Path, help="PEM file with the Ed25519 key that must have signed, got from elsewhere")
+    key.add_argument("--without-signature", action="store_true", help="do not ask who signed it")
+    parser.add_argument("--anchor", action="append", default=[], help="the head that the audit row or the ticket carries")
+    parser.add_argument(
+        "--anchor-file", action="append", default=[], type=Path, help="a file with the notes of the row or ticket"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

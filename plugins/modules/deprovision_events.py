@@ -1,0 +1,142 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Raxx
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deprovision_events
+short_description: List all departures of a period
+version_added: 0.1.0
+description:
+  - Reads every event of everybody from the ledger, so that an auditor can see that the list of leavers is complete. Nothing is
+    left out because it failed or was never finished.
+author:
+  - Raxx platform team (@raxx)
+extends_documentation_fragment:
+  - raxx.deprovision.attributes
+  - raxx.deprovision.attributes.read_only
+  - raxx.deprovision.aws
+  - raxx.deprovision.ledger
+options:
+  since:
+    description: Events that were opened at this time (RFC 3339) or later. By default all from the beginning.
+    type: str
+  before:
+    description: Events that were opened before this time (RFC 3339). By default all to the end.
+    type: str
+seealso:
+  - module: raxx.deprovision.deprovision_result
+"""
+
+EXAMPLES = r"""
+- name: List the departures of a quarter
+  raxx.deprovision.deprovision_events:
+    ledger_prefix: /raxx/prod/deprovision
+    since: "2026-04-01T00:00:00Z"
+    before: "2026-07-01T00:00:00Z"
+"""
+
+RETURN = r"""
+events:
+  description: One entry for each event, in the order in which they were opened.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    event:
+      description: Id of the event.
+      type: str
+      sample: DEPROV-2026-05-19-jordan.smith
+    email:
+      description: The person.
+      type: str
+      sample: jordan.smith@raxx.example
+    operator:
+      description: Who opened the event.
+      type: str
+      sample: olivia.osei@raxx.example
+    ticket:
+      description: Number of the ticket. V(null) if there is none.
+      type: int
+      sample: 4711
+    result:
+      description: V(complete) or V(open).
+      type: str
+      sample: complete
+    notice:
+      description: When the departure was confirmed (UTC).
+      type: str
+      sample: "2026-05-19T09:00:00.000000Z"
+    opened:
+      description: When the event was opened (UTC).
+      type: str
+      sample: "2026-05-19T09:12:00.000000Z"
+    lockout:
+      description: When the person was locked out of the last Console (UTC). V(null) if that has not happened.
+      type: str
+      sample: "2026-05-19T09:13:00.000000Z"
+    ended:
+      description: When the event was closed (UTC). V(null) if it is open.
+      type: str
+      sample: "2026-05-19T09:30:00.000000Z"
+    overdue:
+      description: Whether it took, or has taken so far, more than four hours from the notice.
+      type: bool
+      sample: false
+    head:
+      description: The head of the journal that the audit row and the ticket carry. V(null) if nothing is sealed yet.
+      type: str
+      sample: 5f1c3e0c1a0cb54e8d2b5f6f9e1a7c2d3b4e5f60718293a4b5c6d7e8f9012345
+  sample: []
+unopened:
+  description: Ids of events that a run has claimed and never opened, which happens if it was killed at its very beginning.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+missing_runs:
+  description: Numbers of runs, up to the last one that the ledger knows, of which it has no record.
+  returned: success
+  type: list
+  elements: int
+  sample: []
+lines:
+  description: The list, for a person.
+  returned: success
+  type: list
+  elements: str
+  sample: ["1 events, 1 complete, 0 open"]
+"""
+
+from ansible_collections.raxx.deprovision.plugins.module_utils._event_list import entry, gaps, in_period, lines
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger
+from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
+from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import now, parse
+
+SPEC = AWS + LEDGER + Spec(options={"since": {"type": "str"}, "before": {"type": "str"}})
+
+
+def run(params: Params, check_mode: bool) -> Result:
+    since, before = (parse(params[name], name) if params[name] else None for name in ("since", "before"))
+    ledger = Ledger.from_params(params)
+    records, unopened = ledger.all_events()
+    events = [entry(record, now()) for record in in_period(records, since, before)]
+    missing = gaps(ledger.run_numbers())
+    return {
+        "changed": False,
+        "events": events,
+        "unopened": unopened,
+        "missing_runs": missing,
+        "lines": lines(events, unopened, missing),
+    }
+
+
+def main() -> None:
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()

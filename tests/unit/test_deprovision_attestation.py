@@ -1,0 +1,119 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""deprovision_attestation (S5, SC-A16): a statement about a rehearsal, and a fact that nobody can write again."""
+
+from __future__ import annotations
+
+import base64
+import json
+import typing as t
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from ansible_collections.raxx.deprovision.plugins.module_utils._attestation import age_words, commit, due
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from .conftest import ModuleRunner
+from .ledger_world import OPERATOR, PREFIX, parameters
+
+PLAN = {"digest": "a" * 64, "steps": ["1a", "2a"], "plan": {"changes": []}}
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> dict[str, t.Any]:
+    return {
+        "ledger_prefix": PREFIX,
+        "environment_name": "test",
+        "operator": OPERATOR,
+        "good": True,
+        "verdict": "PLAN: nothing was changed",
+        "checks": ["ok  P2  Heroku"],
+        "plan": PLAN,
+        "path": str(tmp_path),
+    }
+
+
+def test_what_was_rehearsed_is_in_the_envelope_and_its_digest_in_the_ledger(
+    run_main: ModuleRunner, store: t.Any, asked: dict[str, t.Any], tmp_path: Path
+) -> None:
+    told = run_main("deprovision_attestation", asked).result
+    file = tmp_path / "attestations" / f"{told['name']}.json"
+    assert told["file"] == str(file)
+    envelope = json.loads(file.read_text())
+    assert (envelope["payloadType"], envelope["signatures"]) == ("application/vnd.in-toto+json", [])
+    predicate = json.loads(base64.b64decode(envelope["payload"]))["predicate"]
+    assert (predicate["result"], predicate["plan"], predicate["operator"]) == ("passed", PLAN["digest"], OPERATOR)
+    assert predicate["exercised"] == {"checks": ["ok  P2  Heroku"], "steps": ["1a", "2a"]}
+    assert set(predicate["versions"]) == {"collection", "ansible_core", "python", "commit"}
+    fact = json.loads(parameters(store)[f"/attestations/{told['name']}"])
+    assert (fact["sha256"], fact["keyid"]) == (sha256(file.read_bytes()).hexdigest(), None)
+    assert "UNSIGNED" in told["verdict"]
+    assert "no rehearsal has been attested" in told["verdict"]
+
+
+def test_a_second_rehearsal_of_a_day_gets_a_number_and_both_stay(
+    run_main: ModuleRunner, store: t.Any, asked: dict[str, t.Any], tmp_path: Path
+) -> None:
+    first = run_main("deprovision_attestation", {**asked, "good": False}).result
+    kept = Path(first["file"]).read_bytes()
+    second = run_main("deprovision_attestation", asked).result
+    assert second["name"] == first["name"] + "-2"
+    assert Path(first["file"]).read_bytes() == kept
+    assert first["verdict"].startswith("NOT PASSED: ")
+    assert second["verdict"].startswith("ATTESTED: ")
+    assert (first["overdue"], second["overdue"]) == (True, False)
+
+
+def test_with_a_key_it_is_signed(run_main: ModuleRunner, store: t.Any, asked: dict[str, t.Any], tmp_path: Path) -> None:
+    key = Ed25519PrivateKey.generate()
+    file = tmp_path / "key.pem"
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    told = run_main("deprovision_attestation", {**asked, "signing_key_file": str(file)}).result
+    envelope = json.loads(Path(told["file"]).read_text())
+    kind, payload = envelope["payloadType"].encode(), base64.b64decode(envelope["payload"])
+    signed = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+    key.public_key().verify(base64.b64decode(envelope["signatures"][0]["sig"]), signed)
+    assert told["signed"] is True
+
+
+def test_check_mode_writes_nothing(run_main: ModuleRunner, store: t.Any, asked: dict[str, t.Any], tmp_path: Path) -> None:
+    run_main("deprovision_attestation", asked, check=True)
+    assert parameters(store) == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_that_cannot_be_used_is_said_before_anything_is_written(
+    run_main: ModuleRunner, store: t.Any, asked: dict[str, t.Any], tmp_path: Path
+) -> None:
+    refused = run_main("deprovision_attestation", {**asked, "signing_key_file": str(tmp_path / "none")})
+    assert refused.code == "signing_key_unusable"
+    assert parameters(store) == {}
+
+
+@pytest.mark.parametrize(
+    ("last", "next_one"),
+    [("2026-05-19", "2026-08-19"), ("2026-11-30", "2027-02-28"), ("2027-11-30", "2028-02-29"), ("2026-12-31", "2027-03-31")],
+)
+def test_a_quarter_later(last: str, next_one: str) -> None:
+    """S5: verified on 19 May, due on 19 August."""
+    assert due(date.fromisoformat(last)) == date.fromisoformat(next_one)
+
+
+@pytest.mark.parametrize(
+    ("names", "today", "overdue"),
+    [
+        ([], "2026-08-19", True),
+        (["2026-05-19"], "2026-08-19", False),
+        (["2026-05-19"], "2026-08-20", True),
+        (["2026-08-20-2", "2026-05-19"], "2026-08-21", False),
+    ],
+)
+def test_a_rehearsal_is_due_every_quarter(names: list[str], today: str, overdue: bool) -> None:
+    assert age_words(names, date.fromisoformat(today))[0] == overdue
+
+
+def test_outside_a_checkout_no_commit_is_known(tmp_path: Path) -> None:
+    assert commit(tmp_path) is None

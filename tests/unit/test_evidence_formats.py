@@ -1,0 +1,165 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The standard forms of the evidence: OSCAL by compliance-trestle, OCSF by its class fields, DSSE by securesystemslib."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._oscal import oscal
+from ansible_collections.raxx.deprovision.plugins.module_utils._record import build
+from ansible_collections.raxx.deprovision.plugins.module_utils._statement import SigningKey, signing_key
+from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import STATEMENT, digest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_public_key
+from securesystemslib.dsse import Envelope
+from securesystemslib.signer import SSlibKey
+from trestle.oscal.assessment_results import Model
+
+from .bundle_world import EMAIL, EVENT, EVENT_FACTS, ROTATED, bundle, case, new_key, without
+
+INCOMPLETE = case(EVENT_FACTS, {**ROTATED, "dead": {**ROTATED["dead"], "old_dead": None}}, closing={})
+CASES = {"complete": case(), "inconclusive": INCOMPLETE, "begun": case(EVENT_FACTS, None, closing={})}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_oscal_is_what_compliance_trestle_accepts(name: str) -> None:
+    Model.model_validate(json.loads(bundle(CASES[name])["oscal.json"]))
+
+
+def findings(document: dict[str, t.Any]) -> dict[str, tuple[str, str]]:
+    found = document["assessment-results"]["results"][0]["findings"]
+    status = {item["target"]["target-id"]: item["target"]["status"] for item in found}
+    return {target: (item["state"], item["reason"]) for target, item in status.items()}
+
+
+def test_oscal_findings_follow_the_claims() -> None:
+    assert set(findings(json.loads(bundle(CASES["complete"])["oscal.json"])).values()) == {("satisfied", "pass")}
+    open_ended = findings(json.loads(bundle(INCOMPLETE)["oscal.json"]))
+    assert open_ended["ps-4_obj.b"] == ("not-satisfied", "other")
+    assert open_ended["ac-2.3_obj.b"] == ("satisfied", "pass")
+    assert findings(json.loads(bundle(CASES["begun"])["oscal.json"]))["ia-5_obj.i"] == ("not-satisfied", "fail")
+
+
+def test_oscal_refers_to_the_files_by_their_digests_and_to_nothing_unknown() -> None:
+    files = bundle(CASES["complete"])
+    document = json.loads(files["oscal.json"])["assessment-results"]
+    for resource in document["back-matter"]["resources"]:
+        (link,) = resource["rlinks"]
+        assert link["hashes"][0]["value"] == digest(files[link["href"]])
+    known = json.dumps(document)
+    result = document["results"][0]
+    observations = {item["uuid"] for item in result["observations"]}
+    for finding in result["findings"]:
+        assert {item["observation-uuid"] for item in finding["related-observations"]} <= observations
+    for resource in [item["href"] for observation in result["observations"] for item in observation["relevant-evidence"]]:
+        assert f'"uuid": "{resource[1:]}"' in known
+    assert oscal(build(CASES["complete"]), {}) == oscal(build(case()), {})
+
+
+# The fields of each class that the reference names, and those of every event.
+BASE = {"metadata", "time", "category_uid", "class_uid", "activity_id", "type_uid", "severity_id", "status_id", "actor"}
+CLASSES: dict[tuple[int, int], set[str]] = {
+    (3006, 4): {"group", "user"},
+    (3002, 2): {"user", "session"},
+    (3001, 4): {"user"},
+    (3004, 3): {"entity", "comment"},
+    (6003, 3): {"api", "resources", "http_response"},
+    (3002, 1): {"status_code", "dst_endpoint", "auth_protocol", "user"},
+    (6005, 5): {"database", "table", "query_info"},
+    (2003, 1): {"finding_info", "compliance", "evidences", "start_time", "end_time"},
+}
+
+
+def events(name: str) -> list[dict[str, t.Any]]:
+    return [json.loads(line) for line in bundle(CASES[name])["ocsf.jsonl"].splitlines()]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_ocsf_events_have_the_fields_of_their_class(name: str) -> None:
+    for number, event in enumerate(events(name), start=1):
+        assert set(event) >= BASE | CLASSES[event["class_uid"], event["activity_id"]]
+        assert event["type_uid"] == event["class_uid"] * 100 + event["activity_id"]
+        assert event["category_uid"] == event["class_uid"] // 1000
+        assert event["metadata"]["sequence"] == number
+        assert event["metadata"]["correlation_uid"] == EVENT.id
+        assert set(event["metadata"]["product"]) == {"name", "vendor_name", "version"}
+        assert isinstance(event["time"], int)
+        assert event["status_id"] in (1, 2)
+
+
+def test_every_class_that_the_reference_names_is_there() -> None:
+    assert {(event["class_uid"], event["activity_id"]) for event in events("complete")} == set(CLASSES)
+
+
+def test_a_refused_probe_is_a_failed_log_in_with_its_sqlstate() -> None:
+    probes = [event for event in events("complete") if (event["class_uid"], event["activity_id"]) == (3002, 1)]
+    assert [(event["status_id"], event["status_code"], event["severity_id"]) for event in probes] == [
+        (1, "00000", 1), (2, "28P01", 1), (2, "28P01", 1),
+    ]  # fmt: skip
+
+
+def test_the_finding_of_an_open_event_is_a_failure_with_what_to_do() -> None:
+    finding = events("inconclusive")[-1]
+    assert (finding["status_id"], finding["compliance"]["status_id"]) == (2, 3)
+    assert "remediation" in finding
+    checks = {item["uid"]: item["status_id"] for item in finding["compliance"]["checks"]}
+    assert (checks["2.dead/raptor_app"], checks["1a/console"], checks["6/audit_record"]) == (2, 1, 3)
+
+
+# -- the statement
+
+
+def test_the_envelope_is_one_that_another_implementation_verifies() -> None:
+    key, public = new_key(1)
+    files = bundle(case(keyid=key.keyid), key)
+    envelope = Envelope.from_dict(json.loads(files[STATEMENT]))
+    envelope.verify([SSlibKey.from_crypto(load_pem_public_key(public), keyid=key.keyid)], 1)
+    statement = json.loads(envelope.payload)
+    assert statement["_type"] == "https://in-toto.io/Statement/v1"
+    assert {item["name"]: item["digest"]["sha256"] for item in statement["subject"]} == {
+        name: digest(content) for name, content in files.items() if name != STATEMENT
+    }
+    predicate = statement["predicate"]
+    assert (predicate["subject"], predicate["result"], predicate["keyid"]) == (EMAIL, "complete", key.keyid)
+    assert {"id", "grade", "result"} == set(predicate["claims"][0])
+
+
+def test_the_same_key_signs_the_same_bytes() -> None:
+    key, _public = new_key(1)
+    assert bundle(case(keyid=key.keyid), key) == bundle(case(keyid=key.keyid), key)
+
+
+def pem(key: t.Any) -> bytes:
+    return t.cast(bytes, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+@pytest.mark.parametrize("content", [None, b"nonsense", pem(generate_private_key(SECP256R1()))])
+def test_a_key_that_cannot_be_used_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "key.pem"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DeprovisionError) as caught:
+        SigningKey.from_file(str(path))
+    assert caught.value.code == "signing_key_unusable"
+
+
+def test_without_a_key_nothing_is_signed() -> None:
+    assert signing_key(None) is None
+    assert json.loads(bundle(case())[STATEMENT])["signatures"] == []
+
+
+def test_a_parked_secret_is_named_in_the_events() -> None:
+    parked = {
+        "at": "2026-05-19T09:15:00.000000Z",
+        "kind": "ssm",
+        "name": "/raxx/test/PARKED",
+        "code": "unreachable",
+        "reason": "",
+    }
+    files = bundle(case(EVENT_FACTS, {**without(ROTATED, "stored"), "parked": parked}, closing={}))
+    assert b"2b/raptor_app: parked" in files["ocsf.jsonl"]

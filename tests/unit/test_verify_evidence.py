@@ -1,0 +1,257 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The auditor's command: whatever was edited later is found and named, each kind with an exit status of its own."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import shutil
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.raxx.deprovision.plugins.module_utils import _bundle
+from ansible_collections.raxx.deprovision.plugins.module_utils._journal import as_bytes, canonical, chain
+from ansible_collections.raxx.deprovision.plugins.module_utils._record import build
+from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import (
+    EXIT,
+    STATEMENT,
+    Problem,
+    anchors_in,
+    check,
+    digest,
+    main,
+    pretty,
+)
+
+from .bundle_world import EVENT_FACTS, at, bundle, case, new_key
+
+KEY, PUBLIC = new_key(1)
+CASE = case(keyid=KEY.keyid)
+FILES = bundle(CASE, KEY)
+HEAD = CASE.journal.sealed["head"]
+ANCHORS = [("audit row", HEAD)]
+# More than a hundred edits in all; the seed makes each failure one that can be repeated.
+EDITS_PER_FILE = 16
+CHANCE = random.Random(20260519)
+
+
+def written(directory: Path, files: dict[str, bytes]) -> Path:
+    place = directory / "bundle"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    for name, content in files.items():
+        (place / name).write_bytes(content)
+    return place
+
+
+def codes(problems: list[Problem]) -> set[str]:
+    return {problem.code for problem in problems}
+
+
+def edits(content: bytes) -> t.Iterator[tuple[str, bytes]]:
+    """Flipped, deleted, inserted and exchanged bytes, and records likewise."""
+    single = [bytes([byte]) for byte in content]
+    lines = content.splitlines(keepends=True)
+    for number in range(EDITS_PER_FILE):
+        kind = ("flip", "delete", "insert", "exchange")[number % 4]
+        what, parts = ("byte", single) if number < EDITS_PER_FILE // 2 or len(lines) < 3 else ("record", lines)
+        at = CHANCE.randrange(len(parts) - 1)
+        edited = b"".join(_edited(kind, parts, at))
+        if edited != content:
+            yield f"{kind} {what} {at}", edited
+
+
+def _edited(kind: str, parts: list[bytes], at: int) -> list[bytes]:
+    flipped = bytes([parts[at][0] ^ (1 << CHANCE.randrange(8))]) + parts[at][1:]
+    return {
+        "flip": [*parts[:at], flipped, *parts[at + 1 :]],
+        "delete": [*parts[:at], *parts[at + 1 :]],
+        "insert": [*parts[:at], CHANCE.choice(parts), *parts[at:]],
+        "exchange": [*parts[:at], parts[at + 1], parts[at], *parts[at + 2 :]],
+    }[kind]
+
+
+def test_a_bundle_as_it_was_written_is_verified(tmp_path: Path) -> None:
+    assert check(written(tmp_path, FILES), PUBLIC, ANCHORS) == []
+
+
+TAMPERED = [(name, kind, edited) for name, content in sorted(FILES.items()) for kind, edited in edits(content)]
+
+
+def test_there_are_enough_edits() -> None:
+    assert len(TAMPERED) >= 100
+    assert {name for name, _kind, _edited in TAMPERED} == set(FILES)
+
+
+@pytest.mark.parametrize(("name", "kind", "edited"), TAMPERED, ids=[f"{name}: {kind}" for name, kind, _edited in TAMPERED])
+def test_every_edit_is_found_and_the_file_is_named(tmp_path: Path, name: str, kind: str, edited: bytes) -> None:
+    found = check(written(tmp_path, {**FILES, name: edited}), PUBLIC, ANCHORS)
+    assert name in {problem.place.partition(",")[0] for problem in found}
+
+
+def test_an_edited_record_of_the_journal_is_named(tmp_path: Path) -> None:
+    lines = FILES["journal.jsonl"].splitlines(keepends=True)
+    edited = b"".join([*lines[:4], lines[4].replace(b"2026-05-19", b"2026-05-18", 1), *lines[5:]])
+    found = check(written(tmp_path, {**FILES, "journal.jsonl": edited}), PUBLIC, ANCHORS)
+    assert "journal.jsonl, record 6" in {problem.place for problem in found}
+    assert codes(found) == {"digest", "chain"}
+
+
+@pytest.mark.parametrize("name", sorted(set(FILES) - {STATEMENT}))
+def test_a_file_that_was_taken_away_is_named(tmp_path: Path, name: str) -> None:
+    found = check(written(tmp_path, {key: value for key, value in FILES.items() if key != name}), PUBLIC, ANCHORS)
+    assert Problem("digest", name, "the file is missing") in found
+
+
+def test_a_file_that_was_put_in_and_a_link_are_named(tmp_path: Path) -> None:
+    place = written(tmp_path, FILES)
+    (place / "more.txt").touch()
+    (tmp_path / "elsewhere").write_bytes(FILES["ocsf.jsonl"])
+    (place / "ocsf.jsonl").unlink()
+    (place / "ocsf.jsonl").symlink_to(tmp_path / "elsewhere")
+    assert [problem.place for problem in check(place, PUBLIC, ANCHORS)] == ["more.txt", "ocsf.jsonl"]
+
+
+def rehashed() -> tuple[dict[str, bytes], t.Any]:
+    """The whole bundle made anew for another story, by somebody who has everything but the key."""
+    other = case({**EVENT_FACTS, "lockout-console": {**EVENT_FACTS["lockout-console"], "at": at(2)}}, keyid=KEY.keyid)
+    return bundle(other), other
+
+
+def test_a_bundle_that_was_made_anew_without_the_key_fails_on_signature_and_anchors(tmp_path: Path) -> None:
+    files, _other = rehashed()
+    found = check(written(tmp_path, files), PUBLIC, ANCHORS)
+    assert codes(found) == {"unsigned", "anchor"}
+    envelope = json.loads(files[STATEMENT])
+    envelope["signatures"] = json.loads(FILES[STATEMENT])["signatures"]
+    found = check(written(tmp_path, {**files, STATEMENT: pretty(envelope)}), PUBLIC, ANCHORS)
+    assert codes(found) == {"signature", "anchor"}
+
+
+def test_a_bundle_that_was_made_anew_with_another_key_fails_on_key_and_anchors(tmp_path: Path) -> None:
+    _files, other = rehashed()
+    mine, _public = new_key(2)
+    assert codes(check(written(tmp_path, bundle(other, mine)), PUBLIC, ANCHORS)) == {"wrong_key", "anchor"}
+    envelope = json.loads(bundle(other, mine)[STATEMENT])
+    envelope["signatures"][0]["keyid"] = KEY.keyid
+    files = {**bundle(other, mine), STATEMENT: pretty(envelope)}
+    assert codes(check(written(tmp_path, files), PUBLIC, ANCHORS)) == {"signature", "anchor"}
+
+
+def test_records_after_the_seal_cannot_replace_what_was_sealed(tmp_path: Path) -> None:
+    """A journal that is chained anew, with its old seal in it, does not fit that seal, whatever the digests say."""
+    records = [
+        {name: value for name, value in record.items() if name not in ("chain_uid", "seq", "prev")}
+        for record in CASE.journal.records
+    ]
+    records[2] = {**records[2], "value": {**records[2]["value"], "by": "nobody@raxx.example"}}
+    chained = chain(records, CASE.progress.event.id)
+    record = build(CASE)
+    record["integrity"] = {**record["integrity"], "head": digest(canonical(chained[-1]))}
+    files = {**{name: content for name, content in FILES.items() if name != STATEMENT}, "journal.jsonl": as_bytes(chained)}
+    found = check(written(tmp_path, _bundle.with_statement(files, record, KEY, None)), PUBLIC, ANCHORS)
+    assert codes(found) == {"chain"}
+    assert "sealed" in found[0].text
+
+
+def test_a_listing_that_does_not_have_its_own_digest_is_named(tmp_path: Path) -> None:
+    before = json.loads(FILES["before.json"])
+    before["listings"][0]["content"].pop()
+    files = {**{name: content for name, content in FILES.items() if name != STATEMENT}, "before.json": pretty(before)}
+    found = check(written(tmp_path, _bundle.with_statement(files, build(CASE), KEY, None)), PUBLIC, ANCHORS)
+    assert [(problem.code, problem.place) for problem in found] == [("digest", "before.json, listing 1")]
+
+
+def test_what_contradicts_the_statement_or_is_none_of_its_kind_is_malformed(tmp_path: Path) -> None:
+    for name, content in {"result.json": b'{"event": "x", "result": "complete"}', "after.json": b"[]"}.items():
+        files = {**{key: value for key, value in FILES.items() if key != STATEMENT}, name: content}
+        found = check(written(tmp_path, _bundle.with_statement(files, build(CASE), KEY, None)), PUBLIC, ANCHORS)
+        assert [(problem.code, problem.place) for problem in found] == [("malformed", name)]
+
+
+@pytest.mark.parametrize(
+    "payload", [b"[]", b"{}", b"\xff", b'{"_type":"x"}', canonical({"_type": "https://in-toto.io/Statement/v1"})]
+)
+def test_what_is_no_statement_is_malformed(tmp_path: Path, payload: bytes) -> None:
+    envelope = {**json.loads(FILES[STATEMENT]), "payload": base64.b64encode(payload).decode()}
+    found = check(written(tmp_path, {**FILES, STATEMENT: pretty(envelope)}), PUBLIC, ANCHORS)
+    assert [(problem.code, problem.place) for problem in found] == [("malformed", STATEMENT)]
+
+
+# -- the command
+
+
+def command(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """As an auditor gives it: another interpreter, the one file, nothing of the collection to be imported."""
+    script = Path(__file__).parents[2] / "tools" / "verify_evidence.py"
+    alone = place.parent / "verify_evidence.py"
+    shutil.copyfile(script, alone)
+    return subprocess.run([sys.executable, "-E", alone, place, *arguments], capture_output=True, text=True, check=False, cwd="/")
+
+
+def test_the_one_file_is_enough(tmp_path: Path) -> None:
+    place = written(tmp_path, FILES)
+    (tmp_path / "public.pem").write_bytes(PUBLIC)
+    (tmp_path / "ticket.txt").write_text(f"Evidence: journal of 15 records, head sha256:{HEAD}\n")
+    good = command(place, "--public-key", str(tmp_path / "public.pem"), "--anchor-file", str(tmp_path / "ticket.txt"))
+    assert (good.returncode, good.stdout, good.stderr) == (0, f"VERIFIED: {place}\n", "")
+    (place / "ocsf.jsonl").write_bytes(b"")
+    bad = command(place, "--without-signature")
+    assert bad.returncode == EXIT["digest"]
+    assert bad.stdout.splitlines()[0] == "digest: ocsf.jsonl: its content is not what the statement says"
+    assert "not checked: who signed it" in bad.stdout
+
+
+def test_each_kind_of_problem_has_an_exit_status_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "public.pem").write_bytes(PUBLIC)
+    lines = FILES["journal.jsonl"].splitlines(keepends=True)
+    plain = {name: content for name, content in FILES.items() if name != STATEMENT}
+    mine, _public = new_key(2)
+    forged = json.loads(FILES[STATEMENT])
+    forged["signatures"][0]["sig"] = base64.b64encode(bytes(64)).decode()
+    cases = {
+        "malformed": {**FILES, STATEMENT: b"{}"},
+        "digest": {**FILES, "ocsf.jsonl": b""},
+        "chain": _bundle.with_statement({**plain, "journal.jsonl": b"".join(lines[:-1])}, build(CASE), KEY, None),
+        "signature": {**FILES, STATEMENT: pretty(forged)},
+        "wrong_key": bundle(CASE, mine),
+        "unsigned": bundle(CASE),
+    }
+    seen = {}
+    for code, files in cases.items():
+        seen[code] = main([str(written(tmp_path, files)), "--public-key", str(tmp_path / "public.pem"), "--anchor", HEAD])
+    seen["anchor"] = main([str(written(tmp_path, FILES)), "--without-signature", "--anchor", "0" * 64])
+    assert seen == EXIT
+    assert len(set(EXIT.values()) - {0, 1, 2}) == len(EXIT)
+    assert "UNSIGNED" in capsys.readouterr().out
+
+
+def test_what_cannot_be_checked_is_a_wrong_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = written(tmp_path, FILES)
+    (tmp_path / "public.pem").write_bytes(b"nonsense")
+    assert main([str(place), "--public-key", str(tmp_path / "public.pem")]) == 2
+    assert main([str(place), "--public-key", str(tmp_path / "missing.pem")]) == 2
+    assert main([str(tmp_path / "nothing"), "--without-signature"]) == EXIT["malformed"]
+    with pytest.raises(SystemExit):
+        main([str(place)])
+    capsys.readouterr()
+
+
+def test_heads_are_found_in_notes() -> None:
+    text = f"steps 1, 6; journal of 21 records, head sha256:{HEAD}\nevent=x\nEvidence: head sha256:{HEAD}"
+    assert anchors_in(text) == [HEAD]
+    assert anchors_in("sha256:abc") == []
+
+
+def test_an_anchor_file_without_a_head_is_no_anchor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "note.txt").write_text("journal not sealed")
+    assert (
+        main([str(written(tmp_path, FILES)), "--without-signature", "--anchor-file", str(tmp_path / "note.txt")])
+        == EXIT["anchor"]
+    )
+    assert "note.txt" in capsys.readouterr().out
