@@ -250,6 +250,10 @@ CODES: dict[str, Code] = {
         "Evidence cannot be written where it was asked for.",
         "Give another place with -e evidence_directory=... and run the same command again; the ledger holds everything.",
     ),
+    "bucket_not_locked": Code(
+        "The bucket for copies of the evidence has no object lock with a default retention.",
+        "Give a bucket with object lock (deprovision_evidence_bucket), and run the same command again; only the copy is missing.",
+    ),
     "signing_key_unusable": Code(
         "The key that evidence is to be signed with cannot be used.",
         "Give an Ed25519 key as an unencrypted PEM file (DEPROVISION_SIGNING_KEY_FILE), or none, and run the same command again.",

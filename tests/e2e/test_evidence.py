@@ -15,6 +15,7 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -24,6 +25,7 @@ from tests.e2e.world import LEAVER, LEDGER, ROOT, Record, Sandbox, clean_environ
 from tests.leaks import Leaks
 
 STATEMENT = "statement.dsse.json"
+BUCKET = "raxx-evidence"
 KILL_SECONDS = 120
 # How far the run is let come before it is killed: the new credential works, and no app has it yet.
 KILL_AT = "credentials/raptor_app/0002/live"
@@ -50,12 +52,30 @@ def story(sandbox: Sandbox) -> Story:
     signing = {"DEPROVISION_SIGNING_KEY_FILE": str(key)}
 
     before = sandbox.dump()["console"]
-    whole = deprovision(sandbox, LEAVER, environment=signing)
+    locked_bucket(sandbox)
+    whole = deprovision(sandbox, LEAVER, environment=signing, deprovision_evidence_bucket=BUCKET)
     elsewhere = deprovision(sandbox, LEAVER, tags="step7")
     give_back(sandbox, before)
     killed = killed_run(sandbox, signing)
     rest = deprovision(sandbox, LEAVER, environment=signing, new_event=True)
     return Story(sandbox, public, whole, elsewhere, rest, killed)
+
+
+def s3(sandbox: Sandbox) -> t.Any:
+    aws = sandbox.at["aws"]
+    return boto3.client(
+        "s3",
+        endpoint_url=aws["endpoint_url"],
+        region_name=aws["region"],
+        aws_access_key_id=aws["access_key_id"],
+        aws_secret_access_key=aws["secret_access_key"],
+    )
+
+
+def locked_bucket(sandbox: Sandbox) -> None:
+    rule = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Years": 7}}}
+    s3(sandbox).create_bucket(Bucket=BUCKET, ObjectLockEnabledForBucket=True)
+    s3(sandbox).put_object_lock_configuration(Bucket=BUCKET, ObjectLockConfiguration=rule)
 
 
 def give_back(sandbox: Sandbox, before: Record) -> None:
@@ -170,6 +190,13 @@ def test_a_kill_and_a_resume_claim_what_an_unbroken_run_claims(story: Story) -> 
         for run in (story.whole, story.rest)
     ]
     assert kinds[0] == kinds[1]
+
+
+def test_the_bucket_holds_a_locked_copy(story: Story) -> None:
+    client, event = s3(story.sandbox), story.whole.result["event"]
+    for name, data in content(story.whole).items():
+        found = client.get_object(Bucket=BUCKET, Key=f"sandbox/{event}/{name}")
+        assert (found["Body"].read(), found["ObjectLockMode"]) == (data, "COMPLIANCE")
 
 
 def test_the_listings_name_server_query_and_role(story: Story) -> None:

@@ -57,7 +57,7 @@ def watched_writes() -> t.Iterator[Writes]:
         return answer
 
     def watched_call(self: t.Any, operation: str, arguments: t.Any) -> t.Any:
-        writing = not operation.startswith(("Get", "Describe", "List"))
+        writing = not operation.startswith(("Get", "Describe", "List", "Head"))
         if writing:
             writes.tried.append(operation)
         answer = call(self, operation, arguments)
