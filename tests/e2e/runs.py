@@ -8,12 +8,14 @@ import itertools
 import json
 import os
 import re
+import shutil
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
 import ansible_runner  # type: ignore[import-untyped]
+import yaml
 
 from tests.e2e.world import ROOT, Record, Sandbox, clean_environment
 from tests.leaks import Leaks
@@ -78,13 +80,12 @@ def deprovision(sandbox: Sandbox, email: str | None, *, check: bool = False, **g
     changes: dict[str, str | None] = given.pop("environment", {})
     playbook = given.pop("playbook", "deprovision.yml")
     place = sandbox.place / f"run-{next(_numbers)}"
-    (place / "private").mkdir(parents=True)
     given.setdefault("evidence_directory", str(given.pop("evidence", place / "evidence")))
-    environment = {**sandbox.environment, **clean_environment(place / "home"), **changes}
-    with mock.patch.dict(os.environ, {name: value for name, value in environment.items() if value is not None}, clear=True):
+    private, caller = place / "private", clean_environment(_made(place) / "home")
+    _inject(private, {**sandbox.environment, **changes}, caller)
+    with mock.patch.dict(os.environ, caller, clear=True):
         ended = ansible_runner.run(
-            private_data_dir=str(place / "private"),
-            project_dir=str(ROOT),
+            private_data_dir=str(private),
             playbook=playbook,
             extravars={**({} if email is None else {"email": email}), **given},
             cmdline="--check --diff" if check else None,
@@ -96,3 +97,20 @@ def deprovision(sandbox: Sandbox, email: str | None, *, check: bool = False, **g
     own = [place / "private" / "env", *(place / "private" / "artifacts").glob("*/command")]
     assert not Leaks(sandbox.secrets()).below(place, but=own)
     return run
+
+
+def _made(place: Path) -> Path:
+    place.mkdir(parents=True)
+    return place
+
+
+def _inject(private: Path, environment: dict[str, str | None], caller: dict[str, str]) -> None:
+    """Makes a private data directory of C(runner/), with credentials as variables, and one as a file, as AWX injects them."""
+    shutil.copytree(ROOT / "runner", private)
+    (private / "project").symlink_to(ROOT)
+    variables = {name: value for name, value in environment.items() if value is not None and name not in caller}
+    if token := variables.pop("INFISICAL_TOKEN", None):
+        file = private / "env" / "infisical-token"
+        file.write_text(token, encoding="utf-8")
+        variables["INFISICAL_TOKEN_FILE"] = str(file)
+    (private / "env" / "envvars").write_text(yaml.safe_dump(variables), encoding="utf-8")
