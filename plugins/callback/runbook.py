@@ -29,6 +29,7 @@ seealso:
 """
 
 import atexit
+import math
 import re
 import sys
 import textwrap
@@ -57,6 +58,9 @@ INCLUDES = ("ansible.builtin.include_role", "ansible.builtin.import_role")
 DEBUG = "ansible.builtin.debug"
 PAUSE = "ansible.builtin.pause"
 SET_FACT = "ansible.builtin.set_fact"
+
+# The log window is open since the restart, and not only since the task began.
+LOG_WATCH, SINCE = "heroku_log_watch", "since"
 
 # What a module waits for, and the longest time: options that are added up, or multiplied where several are in one place.
 WAITS: dict[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
@@ -168,33 +172,36 @@ class CallbackModule(Default):
             self._list.waits[host.name, task._uuid] = wait
             # What is handed out belongs to both credentials, and may be nothing.
             if task.resolved_action.startswith(PREFIX) and role != "step23_distribute":
-                self._changed_rows(self._list.begin(wait.row, wait.since))
+                self._changed_rows(self._list.begin(wait.row, time.monotonic()))
 
     def _wait(self, host: t.Any, task: t.Any) -> view.Wait:
         name = task.resolved_action.removeprefix(PREFIX)
         what, bounds = WAITS.get(name, (task.name or name, ()))
+        options = self._arguments(host, task, {SINCE, *(name for names in bounds for name in names)}) if bounds else {}
         # What Ansible does itself is not worth a line, unless it lasts.
         shown_after = 0.0 if name != task.resolved_action else 1.0
-        return view.Wait(host.name, what, time.monotonic(), bound=self._bound(host, task, bounds), shown_after=shown_after)
+        began = time.monotonic() - (_age(options.get(SINCE)) if name == LOG_WATCH else 0.0)
+        return view.Wait(host.name, what, began, bound=self._bound(options, bounds), shown_after=shown_after)
 
-    def _bound(self, host: t.Any, task: t.Any, bounds: tuple[tuple[str, ...], ...]) -> float | None:
-        """The longest time of a task. Modules run in other processes, so it is worked out from the task's own arguments."""
-        given = [name for names in bounds for name in names]
-        if not given or not set(given) & set(task.args):
+    def _bound(self, options: t.Mapping[str, t.Any], bounds: tuple[tuple[str, ...], ...]) -> float | None:
+        """The longest time of a task, as its own options have it."""
+        try:
+            products = [math.prod(float(options.get(name, 1)) for name in names) for names in bounds if set(names) & set(options)]
+        except (TypeError, ValueError):
             return None
+        return sum(products) or None
+
+    def _arguments(self, host: t.Any, task: t.Any, names: t.Iterable[str]) -> dict[str, t.Any]:
+        """Some options of a task that is about to begin: modules run in other processes, which tell nothing before their end."""
+        given = {name: task.args[name] for name in names if name in task.args}
+        if not given:
+            return {}
         manager = self._current_play.get_variable_manager()
         templar = Templar(loader=manager._loader, variables=manager.get_vars(play=self._current_play, host=host, task=task))
         try:
-            values = {name: float(templar.template(task.args[name])) for name in given if name in task.args}
-        except (AnsibleError, TypeError, ValueError):
-            return None
-        total = 0.0
-        for names in bounds:
-            product = 1.0
-            for name in names:
-                product *= values.get(name, 1.0)
-            total += product if set(names) & set(values) else 0.0
-        return total or None
+            return {name: templar.template(value) for name, value in given.items()}
+        except AnsibleError:  # then the task itself will say so
+            return {}
 
     def _row(self, role: str, host: t.Any, task: t.Any) -> str:
         rows = view.ROWS_OF_ROLE.get(role, ("",))
@@ -418,6 +425,14 @@ def _outermost_role(task: t.Any) -> str:
     if not found and task.resolved_action in INCLUDES:
         found = str(task.args.get("name", ""))
     return found.rpartition(".")[2]
+
+
+def _age(moment: t.Any) -> float:
+    """Seconds since a moment that is written as RFC 3339; 0 if it is not."""
+    try:
+        return max((datetime.now(timezone.utc) - datetime.fromisoformat(str(moment).replace("Z", "+00:00"))).total_seconds(), 0.0)
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def _hidden(answer: t.Mapping[str, t.Any]) -> bool:
