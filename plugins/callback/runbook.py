@@ -54,7 +54,7 @@ LEDGER = f"{PREFIX}deprovision_ledger"
 SESSIONS = f"{PREFIX}console_sessions"
 # What looks at the end state of a row itself.
 FINISHERS = {f"{PREFIX}console_memberships": "1a", SESSIONS: "1b"}
-INCLUDES = ("ansible.builtin.include_role", "ansible.builtin.import_role")
+INCLUDES = ("ansible.builtin.include_role", "ansible.builtin.import_role", "include_role", "import_role")
 DEBUG = "ansible.builtin.debug"
 PAUSE = "ansible.builtin.pause"
 SET_FACT = "ansible.builtin.set_fact"
@@ -108,6 +108,7 @@ class CallbackModule(Default):
         # By host: where it is now, and which of the steps 2 and 3 a credential is.
         self._rows: dict[str, str] = {}
         self._steps: dict[str, str] = {}
+        self._actions: dict[str, str] = {}
         self._shown = False
         self._checked = False
         if self._display.verbosity:
@@ -163,7 +164,7 @@ class CallbackModule(Default):
         """What is included is shown by its tasks."""
 
     def v2_runner_on_start(self, host: t.Any, task: t.Any) -> None:
-        if task.resolved_action == PAUSE and self._screen:
+        if self._action(task) == PAUSE and self._screen:
             self._screen.hold(on=True)
         role = _outermost_role(task)
         wait = self._wait(host, task)
@@ -171,15 +172,15 @@ class CallbackModule(Default):
             wait.row = self._rows[host.name] = self._row(role, host, task)
             self._list.waits[host.name, task._uuid] = wait
             # What is handed out belongs to both credentials, and may be nothing.
-            if task.resolved_action.startswith(PREFIX) and role != "step23_distribute":
+            if self._action(task).startswith(PREFIX) and role != "step23_distribute":
                 self._changed_rows(self._list.begin(wait.row, time.monotonic()))
 
     def _wait(self, host: t.Any, task: t.Any) -> view.Wait:
-        name = task.resolved_action.removeprefix(PREFIX)
+        name = self._action(task).removeprefix(PREFIX)
         what, bounds = WAITS.get(name, (task.name or name, ()))
         options = self._arguments(host, task, {SINCE, *(name for names in bounds for name in names)}) if bounds else {}
         # What Ansible does itself is not worth a line, unless it lasts.
-        shown_after = 0.0 if name != task.resolved_action else 1.0
+        shown_after = 0.0 if name != self._action(task) else 1.0
         began = time.monotonic() - (_age(options.get(SINCE)) if name == LOG_WATCH else 0.0)
         return view.Wait(host.name, what, began, bound=self._bound(options, bounds), shown_after=shown_after)
 
@@ -203,10 +204,16 @@ class CallbackModule(Default):
         except AnsibleError:  # then the task itself will say so
             return {}
 
+    def _action(self, task: t.Any) -> str:
+        """The full name of a task's action; Ansible looks it up anew each time that it is asked."""
+        if task._uuid not in self._actions:
+            self._actions[task._uuid] = str(task.resolved_action)
+        return self._actions[task._uuid]
+
     def _row(self, role: str, host: t.Any, task: t.Any) -> str:
         rows = view.ROWS_OF_ROLE.get(role, ("",))
         if role == "step1_lock_out":
-            return "1b" if task.resolved_action == SESSIONS or self._rows.get(host.name) == "1b" else "1a"
+            return "1b" if self._action(task) == SESSIONS or self._rows.get(host.name) == "1b" else "1a"
         if host.name not in self._steps:
             self._steps[host.name] = str(host.get_vars().get("credential_step", ""))
         step = self._steps[host.name]
@@ -216,7 +223,7 @@ class CallbackModule(Default):
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         row = self._over(result)
-        answer, action = result.result, result.task.resolved_action
+        answer, action = result.result, self._action(result.task)
         self._handle_warnings(answer)
         if action in FINISHERS and not result.task.check_mode and not self._checked:
             self._finish(FINISHERS[action])
@@ -236,7 +243,7 @@ class CallbackModule(Default):
 
     def v2_runner_item_on_ok(self, result: t.Any) -> None:
         self._handle_warnings(result.result)
-        if result.task.resolved_action == LEDGER:
+        if self._action(result.task) == LEDGER:
             item = result.result.get("item")
             about = item.get("credential") if isinstance(item, dict) else item
             self._milestones(self._rows.get(result.host.name, ""), str(about or result.host.name), result.result)
@@ -274,7 +281,7 @@ class CallbackModule(Default):
 
     def _over(self, result: t.Any) -> str:
         """A task has ended. Returns its row."""
-        if result.task.resolved_action == PAUSE and self._screen:
+        if self._action(result.task) == PAUSE and self._screen:
             self._screen.hold(on=False)
         with self._lock:
             wait = self._list.waits.pop((result.host.name, result.task._uuid), None)
@@ -422,7 +429,7 @@ def _outermost_role(task: t.Any) -> str:
         if getattr(place, "_role", None):
             found = place._role.get_name()
         place = getattr(place, "_parent", None)
-    if not found and task.resolved_action in INCLUDES:
+    if not found and task.action in INCLUDES:
         found = str(task.args.get("name", ""))
     return found.rpartition(".")[2]
 
