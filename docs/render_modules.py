@@ -1,6 +1,6 @@
 # Copyright (c) 2026 Raxx
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes the tables of the pages in docs/ from modules, failure codes and argument specs.
+"""Writes the tables of the pages in docs/ from modules, failure codes, argument specs and the ids that are cited.
 
 With C(--check) it only says whether they are right.
 """
@@ -16,9 +16,9 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("modules.md", "operations.md", "inventory.md")
+PAGES = ("modules.md", "operations.md", "inventory.md", "runbook.md")
 COLLECTION = "ansible_collections.raxx.deprovision.plugins"
-sys.path.insert(0, str(ROOT / "collections"))
+sys.path[:0] = [str(ROOT / "collections"), str(ROOT)]
 
 Options = t.Mapping[str, t.Mapping[str, t.Any]]
 
@@ -67,6 +67,7 @@ TABLES: dict[str, t.Callable[[], t.Iterable[str]]] = {
     "engine_heroku": partial(variables, "engine_heroku", "read"),
     "apps": partial(variables, "prerequisites", "apps"),
     "records": partial(variables, "prerequisites", "records"),
+    "runbook_map": lambda: import_module("docs.runbook_map").table(),
     "settings": partial(variables, "prerequisites", "main", SETTINGS),
 }
 

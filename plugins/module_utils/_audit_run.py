@@ -1,7 +1,7 @@
 # Copyright (c) 2026 Raxx
 # SPDX-License-Identifier: BSD-2-Clause
 # This file is private to the collection: it may change at any time without notice.
-"""The append-only table of archival runs, and exactly one row in it for each person of an event."""
+"""The append-only table of archival runs, and exactly one row in it for each person of an event (I8)."""
 
 from __future__ import annotations
 

@@ -121,6 +121,7 @@ CODES: dict[str, Code] = {
     "unsupported_plan": Code(
         "The database's plan has no such credential rotation.", "Compare the inventory with the database's plan; rotate by hand."
     ),
+    # E1
     "rotation_refused": Code(
         "Heroku answered the rotation with an error that the procedure does not know.",
         "Stop and escalate; look at the credential (heroku pg:credentials) before any further attempt.",
@@ -227,6 +228,7 @@ CODES: dict[str, Code] = {
         "Check that the database can be reached, then run the same command again.",
         retryable=True,
     ),
+    # E3
     "audit_schema": Code(
         "The audit table refused the row, or is not as the procedure knows it.",
         "Stop and escalate; only the row is missing. When the table is right, run the same command again.",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 Raxx
 # SPDX-License-Identifier: BSD-2-Clause
 # This file is private to the collection: it may change at any time without notice.
-"""The tables of Console that say who may do what and who is logged in, and taking both away from people."""
+"""The tables of Console that say who may do what and who is logged in, and taking both away from people (1a, 1b, I13)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 Raxx
 # SPDX-License-Identifier: BSD-2-Clause
 # This file is private to the collection: it may change at any time without notice.
-"""The one seam through which every HTTP API is called: time-outs, safe retries, no redirects, and errors without secrets."""
+"""The one seam through which every HTTP API is called: time-outs, safe retries (I4), no redirects, and errors without secrets."""
 
 from __future__ import annotations
 

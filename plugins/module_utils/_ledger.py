@@ -1,7 +1,7 @@
 # Copyright (c) 2026 Raxx
 # SPDX-License-Identifier: BSD-2-Clause
 # This file is private to the collection: it may change at any time without notice.
-"""The ledger: write-once facts in SSM that carry what cannot be asked later.
+"""The ledger: write-once facts in SSM that carry what cannot be asked later (I1, I3).
 
 Below the ledger's prefix:
 

@@ -3,8 +3,9 @@
 # This file is private to the collection: it may change at any time without notice.
 """What every module shares: the argument spec as a value, and the one place where exceptions become a failed result.
 
-A module of this collection is a C(SPEC) and a function C(run(params, check_mode)). It is executed in one of two ways, and
-both end in L(execute): by C(main()) as an ordinary Ansible module, or inline by the collection's action plugin.
+A module of this collection is a C(SPEC) and a function C(run(params, check_mode)), which changes nothing in check mode (I11).
+It is executed in one of two ways, and both end in L(execute): by C(main()) as an ordinary Ansible module, or inline by the
+collection's action plugin.
 """
 
 from __future__ import annotations

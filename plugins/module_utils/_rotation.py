@@ -1,7 +1,7 @@
 # Copyright (c) 2026 Raxx
 # SPDX-License-Identifier: BSD-2-Clause
 # This file is private to the collection: it may change at any time without notice.
-"""Rotating a Heroku Postgres credential: what to do next (pure), and the loop that does it.
+"""Rotating a Heroku Postgres credential (2a, 3a, S3): what to do next (pure), and the loop that does it.
 
 Heroku accepts a rotation and then works on it: a second user, C(NAME-rotating), serves for a while, and only at the end is
 the credential's own user active again with its new password. A URL that is read before that is the old one or a passing one.

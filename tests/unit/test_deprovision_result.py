@@ -160,7 +160,7 @@ def test_a_time_that_is_none_is_refused(run_main: ModuleRunner, asked: Params) -
 def test_a_failure_of_this_run_keeps_an_open_event_from_being_finished(
     run_main: ModuleRunner, event: Params, asked: Params
 ) -> None:
-    """Whatever the ledger says: the row is not written and the ticket not closed in a run in which something failed."""
+    """Whatever the ledger says: the row is not written and the ticket not closed in a run in which something failed; E7, I9."""
     finish(run_main, event, asked, "audit_row-audit_record", "closed")
     failure = {"host": "console", "step": "step 5", "code": "access_keeps_appearing", "message": "Again."}
     outcome = run_main("deprovision_result", {**asked, "failures": [failure], "contact": "the on-call"}).result

@@ -164,7 +164,7 @@ def test_sessions_that_will_not_end_are_a_failure(sql: SqlScript, server: Server
 
 
 def test_live_proves_the_new_credential_only(sql: SqlScript, server: Server) -> None:
-    """R5: before anything uses it. An old URL is not even tried, so no refused log-in of it is in the log."""
+    """I2: before anything uses it. An old URL is not even tried, so no refused log-in of it is in the log."""
     observe(sql)
     server.burst(LIVE, None, WRONG)
     listing(sql, [(11, START)])

@@ -184,7 +184,7 @@ def test_what_came_back_is_told() -> None:
 
 
 def test_a_parked_url_is_a_debt_until_the_store_has_it_and_the_copy_is_gone() -> None:
-    """2b, I15."""
+    """2b, I1, I15."""
     parked = {"at": AT, "kind": "ssm", "name": "/raxx/URL", "code": "unreachable", "reason": "No answer."}
     owing = judge(FACTS, raptor({**without(ROTATED, "stored"), "parked": parked}), archiver())
     assert owing.checkpoints["C2"].grade == "missing"

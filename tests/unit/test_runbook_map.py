@@ -1,0 +1,40 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The map of the runbook: nothing in it is forgotten."""
+
+from __future__ import annotations
+
+import pytest
+
+from docs import runbook_map
+
+
+def test_the_page_has_every_id() -> None:
+    numbered = {"S": 6, "P": 5, "Y": 7, "C": 6, "E": 7, "I": 15}
+    wanted = {f"{kind}{number}" for kind, last in numbered.items() for number in range(1, last + 1)}
+    wanted |= {"1a", "1b", "2a", "2b", "2c", "2d", "3", "3a", "3b", "3c", "4", "5", "6", "7"}
+    assert set(runbook_map.ids()) == wanted
+    assert len(runbook_map.ids()) == len(wanted)
+
+
+def test_every_id_is_cited_by_a_part_and_by_a_test() -> None:
+    assert runbook_map.uncovered() == []
+
+
+def test_reasons_are_given_for_ids_that_exist() -> None:
+    assert set(runbook_map.REASONS) <= set(runbook_map.ids())
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("(runbook 2c, 3c, E6)", {"2c", "3c", "E6"}),
+        ("Y1 to Y4: the map", {"Y1", "Y2", "Y3", "Y4"}),
+        ("S3, 3, C3. Without direct access", {"S3", "3", "C3"}),
+        ("runbook step 6, I8", {"6", "I8"}),
+        ("Steps 1 to 3 and 5", {"1", "2", "3", "5"}),
+        ("waits 3 seconds, 5 times; version 1.2.3; SHA-1; UTF-8; line 4a-b", set()),
+    ],
+)
+def test_what_counts_as_a_citation(text: str, ids: set[str]) -> None:
+    assert runbook_map.cited(text) == ids
