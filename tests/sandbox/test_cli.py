@@ -257,7 +257,7 @@ def test_a_stale_read_shows_the_state_before_the_last_write(faults: Running, fou
 
 def test_a_fault_of_aws_is_for_one_operation(faults: Running, found: dict[str, Any]) -> None:
     client = ssm(found)
-    faults.fault("aws", "POST", "^PutParameter$", "throttle", times=1)
+    faults.fault("aws", "POST", "^PutParameter /raxx/x$", "throttle", times=1)
     with pytest.raises(ClientError, match="ThrottlingException"):
         client.put_parameter(Name="/raxx/x", Value="1", Type="String")
     assert client.put_parameter(Name="/raxx/x", Value="1", Type="String")["Version"] == 1
