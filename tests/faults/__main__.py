@@ -22,6 +22,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--case", action="append", metavar="ID", help="only this case, or those that a pattern such as kill-* fits")
     parser.add_argument("--sample", type=int, metavar="N", help="only so many, chosen by --seed")
+    parser.add_argument("--every", action="store_true", help="every kind of fault also for each fact of the ledger (much longer)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=(os.cpu_count() or 2) + 1)
     parser.add_argument("--place", type=Path, default=Path("build/faults"), help="where what a violation left is kept")
@@ -32,7 +33,7 @@ def main() -> int:
     place.mkdir(parents=True)
 
     began = time.monotonic()
-    straight = baseline(place / "baseline")
+    straight = baseline(place / "baseline", every=options.every)
     chosen = straight.matrix
     if options.case:
         chosen = [case for case in chosen if any(fnmatch.fnmatchcase(case.id, wanted) for wanted in options.case)]
@@ -55,7 +56,7 @@ def main() -> int:
     print(f"\n{len(outcomes)} cases in {seconds:.0f} s, {sum(outcome.checks for outcome in outcomes)} invariants checked, "
           f"{sum(len(outcome.violations) for outcome in wrong)} violations in {len(wrong)} cases; all in {place / 'summary.json'}")  # fmt: skip
     for outcome in wrong:
-        print(f"  again: python -m tests.faults --case '{outcome.case}'; what it left: {place}")
+        print(f"  again: python -m tests.faults --every --case '{outcome.case}'; what it left: {place}")
     return 1 if wrong else 0
 
 

@@ -23,6 +23,7 @@ from tests.leaks import Leaks
 
 PARKED = "/raxx/sandbox/raptor/RAPTOR_APP_DB_URL"
 SETTLE_SECONDS = 10.0
+SHORTEST_SECRET = 8  # what is shorter is no secret, such as the word that the prerequisites write to see that they may
 
 Check = t.Callable[["Story"], t.Iterator[str]]
 
@@ -70,6 +71,9 @@ class Story:
     @property
     def run(self) -> Run:
         return self.runs[-1]
+
+    def secrets(self) -> list[str]:
+        return [secret for secret in self.sandbox.secrets() if len(secret) >= SHORTEST_SECRET]
 
     def parameter(self, name: str) -> str | None:
         return next((entry["versions"][-1]["value"] for entry in self.dump["ssm"] if entry["name"] == name), None)
@@ -155,7 +159,7 @@ def leaves_colleagues_alone(story: Story) -> t.Iterator[str]:
 
 def leaks_nothing(story: Story) -> t.Iterator[str]:
     """I10"""
-    leaks = Leaks(story.sandbox.secrets())
+    leaks = Leaks(story.secrets())
     places = [run.place for run in story.runs] + [story.run.place.parent / "evidence"]
     yield from leaks.below(*places)
     logs = [path for path in story.sandbox.state.rglob("*.log") if path.is_file()]
@@ -269,7 +273,8 @@ def left_nothing_behind(story: Story) -> t.Iterator[str]:
 def restarted_no_more_than_needed(story: Story) -> t.Iterator[str]:
     """I12"""
     releases = len(story.sandbox.releases()) - story.old_releases
-    allowed = 1 if not story.killed and max(story.sandbox.rotations().values()) == 1 else 2
+    # One for each run that hands something out: what one run could not rotate, the next one does.
+    allowed = len(story.runs)
     if not 1 <= releases <= allowed:
         yield f"{releases} releases, allowed {allowed}"
 
