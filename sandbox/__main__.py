@@ -59,7 +59,9 @@ def env(state: StateDirectory, _options: argparse.Namespace) -> None:
 def fault(state: StateDirectory, options: argparse.Namespace) -> None:
     control = running(state)
     if options.action == "set":
-        wanted = {name: getattr(options, name) for name in ("system", "method", "path", "kind", "times", "seconds", "skip", "after")}
+        wanted = {
+            name: getattr(options, name) for name in ("system", "method", "path", "kind", "times", "seconds", "skip", "after")
+        }
         faults = ask(control, "POST", "/faults", wanted)
     else:
         faults = ask(control, "DELETE" if options.action == "clear" else "GET", "/faults")
