@@ -20,7 +20,9 @@ from tests.faults.matrix import Matrix, Outcome, baseline
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--case", action="append", metavar="ID", help="only this case, or those that a pattern such as kill-* fits")
+    parser.add_argument(
+        "--case", action="append", metavar="ID", help="only this case, or those that a pattern such as kill-* fits"
+    )
     parser.add_argument("--sample", type=int, metavar="N", help="only so many, chosen by --seed")
     parser.add_argument("--every", action="store_true", help="every kind of fault also for each fact of the ledger (much longer)")
     parser.add_argument("--seed", type=int, default=1)
@@ -53,8 +55,11 @@ def main() -> int:
     wrong = [outcome for outcome in outcomes if outcome.violations]
     seconds = time.monotonic() - began
     (place / "summary.json").write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1), encoding="utf-8")
-    print(f"\n{len(outcomes)} cases in {seconds:.0f} s, {sum(outcome.checks for outcome in outcomes)} invariants checked, "
-          f"{sum(len(outcome.violations) for outcome in wrong)} violations in {len(wrong)} cases; all in {place / 'summary.json'}")  # fmt: skip
+    checks, violations = sum(outcome.checks for outcome in outcomes), sum(len(outcome.violations) for outcome in wrong)
+    print(
+        f"\n{len(outcomes)} cases in {seconds:.0f} s, {checks} invariants checked, {violations} violations in {len(wrong)} cases"
+    )
+    print(f"All of it: {place / 'summary.json'}")
     for outcome in wrong:
         print(f"  again: python -m tests.faults --every --case '{outcome.case}'; what it left: {place}")
     return 1 if wrong else 0

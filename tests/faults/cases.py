@@ -87,7 +87,7 @@ def calls(log: t.Iterable[Record]) -> list[Call]:
 def cases(log: t.Iterable[Record], tasks: int, seconds: float, people: t.Sequence[str], *, every: bool = False) -> list[Case]:
     """The whole matrix."""
     chance = random.Random(MOMENTS_SEED)
-    found = []
+    found: list[Case] = []
     for place, call in enumerate(calls(log)):
         for number, kind in enumerate(call.kinds(place, every=every)):
             made_of = KINDS[kind]
@@ -147,7 +147,9 @@ def _name(entry: Record) -> str:
     """A short name for people, the same for both credentials."""
     path = entry["path"]
     if entry["system"] == "postgres":
-        words = path.removeprefix(f"{APPLICATION}: ").replace("SELECT id FROM admins WHERE id = ANY(?) ORDER BY id FOR UPDATE ", "")
+        words = path.removeprefix(f"{APPLICATION}: ").replace(
+            "SELECT id FROM admins WHERE id = ANY(?) ORDER BY id FOR UPDATE ", ""
+        )
         match = re.search(r"(INSERT INTO|DELETE FROM|UPDATE|pg_terminate_backend\(pid\).*\b(?=true|false))\s*(\w+)", words)
         what = "-".join(match.groups()) if match else words
         what = f"end-sessions-{match[2]}" if match and "pg_terminate" in what else what

@@ -151,7 +151,9 @@ def _finish(story: Story, email: str, outcome: Outcome, root: Path) -> None:
 
 def _judge(story: Story, run: Run, outcome: Outcome, number: int) -> None:
     story.runs.append(run)
-    outcome.runs.append(f"{run.seconds:.1f}s {run.status} {run.last_line[:120]}" if not run.killed else f"{run.seconds:.1f}s killed")
+    outcome.runs.append(
+        f"{run.seconds:.1f}s {run.status} {run.last_line[:120]}" if not run.killed else f"{run.seconds:.1f}s killed"
+    )
     story.look()
     stage = f"after run {number + 1}"
     _check(story, AT_ANY_TIME, outcome, stage)

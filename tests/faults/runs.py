@@ -136,7 +136,9 @@ def wait_for_end(mark: str, seconds: float = 45.0) -> bool:
 def claims(result: t.Any) -> t.Any:
     """A result without times and counts, which may differ between runs that claim the same."""
     if isinstance(result, dict):
-        return {name: claims(value) for name, value in result.items() if name not in ("at", "window", "ticket", "since", "journal")}
+        return {
+            name: claims(value) for name, value in result.items() if name not in ("at", "window", "ticket", "since", "journal")
+        }
     if isinstance(result, list):
         return [claims(value) for value in result]
     return re.sub(r"\d+", "N", result) if isinstance(result, str) else result
