@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
 unexport PYTHONPATH
 
-.PHONY: help setup lint docs format unit test demo clean
+.PHONY: help setup lint docs format unit test faults demo clean
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -49,6 +49,9 @@ unit: setup ## The unit tests only: seconds
 # A file's tests stay in one process, because they share what is costly to start.
 test: lint ## Everything that must pass
 	pytest --numprocesses 2 --dist loadfile
+
+faults: setup ## Breaks every call of a run, kills it everywhere, and looks at the invariants: long
+	$(BIN)/python -m tests.faults
 
 demo: setup ## Takes a leaver's access away in the sandbox, from its start to the evidence
 	$(BIN)/python -m sandbox.demo

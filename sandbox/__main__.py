@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 UP_SECONDS = 60.0
 DOWN_SECONDS = 20.0
 SYSTEMS = ("heroku", "infisical", "freescout", "aws")
+FAULTY = (*SYSTEMS, "postgres")
 
 
 class CommandError(Exception):
@@ -57,7 +59,9 @@ def env(state: StateDirectory, _options: argparse.Namespace) -> None:
 def fault(state: StateDirectory, options: argparse.Namespace) -> None:
     control = running(state)
     if options.action == "set":
-        wanted = {name: getattr(options, name) for name in ("system", "method", "path", "kind", "times", "seconds")}
+        wanted = {
+            name: getattr(options, name) for name in ("system", "method", "path", "kind", "times", "seconds", "skip", "after")
+        }
         faults = ask(control, "POST", "/faults", wanted)
     else:
         faults = ask(control, "DELETE" if options.action == "clear" else "GET", "/faults")
@@ -66,6 +70,13 @@ def fault(state: StateDirectory, options: argparse.Namespace) -> None:
         print(f"{entry['system']} {entry['method']} {entry['path']} {entry['kind']} ({times})")
     if not faults:
         print("No faults are set.")
+
+
+def calls(state: StateDirectory, _options: argparse.Namespace) -> None:
+    for call in ask(running(state), "GET", "/calls"):
+        at = datetime.fromtimestamp(call["at"], UTC).strftime("%H:%M:%S.%f")
+        struck = f"  [{call['struck']}]" if call["struck"] else ""
+        print(f"{at} {'write' if call['writes'] else 'read '} {call['system']} {call['method']} {call['path']}{struck}")
 
 
 def dump(state: StateDirectory, _options: argparse.Namespace) -> None:
@@ -204,15 +215,19 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("up", up, "bring the sandbox up").add_argument("--seed", type=Path, metavar="FILE", help="laid over the default seed")
     add("status", status, "show where everything is").add_argument("--json", action="store_true", help="with all secrets")
     add("env", env, "print export lines for a shell")
+    add("calls", calls, "print the latest requests that reached the systems")
     add("dump", dump, "print everything that the systems hold, as canonical JSON")
     add("down", down, "take the sandbox down and remove its state")
     actions = add("fault", fault, "make a system fail on demand").add_subparsers(dest="action", required=True, metavar="ACTION")
     new = actions.add_parser("set", parents=[common], help="add a fault; the first one that meets a request strikes")
-    new.add_argument("system", choices=SYSTEMS)
+    new.add_argument("system", choices=FAULTY)
     new.add_argument("method", help="GET, POST, ... or ANY")
-    new.add_argument("path", metavar="PATH-REGEX", help="searched for in the path; for aws in the operation's name")
+    where = "searched for in the path; for aws in the operation and its parameter, for postgres in the statement"
+    new.add_argument("path", metavar="PATH-REGEX", help=where)
     new.add_argument("kind", choices=KINDS)
     new.add_argument("--times", type=int, help="how often it strikes; default: until cleared")
+    new.add_argument("--skip", type=int, default=0, help="how many requests it lets through before")
+    new.add_argument("--after", metavar="REGEX", help="wait until the system has got a request in which this is found")
     new.add_argument("--seconds", type=float, default=1.0, help="how long a stall lasts")
     actions.add_parser("list", parents=[common], help="show the faults that are set")
     actions.add_parser("clear", parents=[common], help="remove all faults")

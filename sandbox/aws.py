@@ -28,14 +28,18 @@ LEVELS = 15
 
 
 class AwsDialect(Dialect):
-    """A fault's path is matched on the operation: the end of X-Amz-Target, or the form's Action (STS)."""
+    """A fault's path is matched on the operation: the end of X-Amz-Target, or the form's Action (STS).
+
+    The name or path of the parameter follows it after a space.
+    """
 
     content_type = CONTENT_TYPE
 
     def subject(self, request: Request) -> str:
         target = request.headers.get("X-Amz-Target", "")
         if target:
-            return target.rpartition(".")[2]
+            asked = request.get_json(force=True, silent=True) or {}
+            return " ".join(filter(None, (target.rpartition(".")[2], asked.get("Name") or asked.get("Path"))))
         return parse_qs(request.get_data(as_text=True)).get("Action", [""])[0]
 
     def reads(self, request: Request) -> bool:

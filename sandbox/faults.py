@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
@@ -19,6 +20,7 @@ from werkzeug.wrappers import Request, Response
 Kind = Literal["refuse", "error", "act-then-error", "act-then-drop", "throttle", "stall", "stale", "garbage"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ANY_METHOD = "ANY"
+MOST_CALLS = 5000  # requests that are remembered
 GARBAGE = "<html><head><title>Welcome</title></head><body><h1>It works!</h1></body></html>\n"
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -28,6 +30,8 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class Fault:
     """`path` is a regular expression that is searched for; `times` is how often it still strikes, None for ever.
 
+    `skip` is how many requests it still lets through before that: with `times=1` it strikes the one after them.
+    `after` is a regular expression as well: the fault waits until the system has got a request that it is found in.
     `seconds` is how long a stall lasts.
     """
 
@@ -37,26 +41,55 @@ class Fault:
     kind: Kind
     times: int | None = None
     seconds: float = 1.0
+    skip: int = 0
+    after: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind of fault: {self.kind!r} (one of {', '.join(KINDS)})")
-        try:
-            re.compile(self.path)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {self.path!r}: {error}") from error
+        for pattern in (self.path, self.after or ""):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"not a regular expression: {pattern!r}: {error}") from error
         self.method = self.method.upper()
 
     def meets(self, system: str, method: str, path: str) -> bool:
-        return self.system == system and self.method in (ANY_METHOD, method) and re.search(self.path, path) is not None
+        if self.after is not None or self.system != system or self.method not in (ANY_METHOD, method):
+            return False
+        return re.search(self.path, path) is not None
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request that reached a system. `writes` says whether it may change anything; `struck` is the kind of fault it met."""
+
+    at: float
+    system: str
+    method: str
+    path: str
+    writes: bool
+    struck: Kind | None
 
 
 class FaultBook:
-    """The faults that are set; the first one that meets a request strikes."""
+    """The faults that are set, of which the first one that meets a request strikes; and the requests that came."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
+        self._calls: deque[Call] = deque(maxlen=MOST_CALLS)
+
+    def note(self, system: str, method: str, path: str, *, writes: bool, struck: Kind | None) -> None:
+        self._calls.append(Call(time.time(), system, method, path, writes, struck))
+        with self._lock:
+            for fault in self._faults:
+                if fault.after is not None and fault.system == system and re.search(fault.after, path):
+                    fault.after = None
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The latest requests, oldest first."""
+        return [asdict(call) for call in tuple(self._calls)]
 
     def add(self, fault: Fault) -> None:
         with self._lock:
@@ -74,6 +107,9 @@ class FaultBook:
         with self._lock:
             for fault in self._faults:
                 if fault.meets(system, method, path) and possible(fault):
+                    if fault.skip > 0:
+                        fault.skip -= 1
+                        continue
                     if fault.times is not None:
                         fault.times -= 1
                         if fault.times <= 0:
@@ -135,8 +171,10 @@ class Faulty:
         def possible(fault: Fault) -> bool:
             return fault.kind != "stale" or stale is not None
 
-        fault = self._book.take(self._system, request.method, self._dialect.subject(request), possible)
+        subject = self._dialect.subject(request)
+        fault = self._book.take(self._system, request.method, subject, possible)
         kind = fault.kind if fault is not None else None
+        self._book.note(self._system, request.method, subject, writes=self._dialect.writes(request), struck=kind)
         if kind == "refuse":
             _drop(environ)
         if kind == "error":

@@ -19,6 +19,7 @@ from urllib.parse import quote
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, connection
 
+from sandbox.faults import FaultBook
 from sandbox.tls import CertificateAuthority
 from sandbox.tls_gate import TlsGate
 
@@ -60,10 +61,11 @@ class Postgres:
 
     host = "127.0.0.1"
 
-    def __init__(self, state_dir: Path, ca: CertificateAuthority) -> None:
+    def __init__(self, state_dir: Path, ca: CertificateAuthority, faults: FaultBook | None = None) -> None:
         self._directory = state_dir / "postgres"
         self._data = self._directory / "data"
         self._ca = ca
+        self._faults = faults or FaultBook()
         self._process: subprocess.Popen[bytes] | None = None
         self.password = secrets.token_hex(16)
         self.port = 0
@@ -82,7 +84,7 @@ class Postgres:
         for _ in range(PORT_ATTEMPTS):
             self._server_port = _free_port()
             if self._launch():
-                self._gate = TlsGate(self._server_port, self._ca.server_context(), free_user=SUPERUSER)
+                self._gate = TlsGate(self._server_port, self._ca.server_context(), SUPERUSER, self._faults)
                 self._gate.start()
                 self.port = self._gate.port
                 return

@@ -60,6 +60,10 @@ def control_app(world: World, token: str) -> Flask:
         world.faults.clear()
         return jsonify([])
 
+    @app.get("/calls")
+    def list_calls() -> Response:
+        return jsonify(world.faults.calls())
+
     return app
 
 

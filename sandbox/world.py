@@ -54,7 +54,7 @@ class World:
         self.faults = FaultBook()
         self._seed = seed
         self._ca = CertificateAuthority(state_dir / "tls")
-        self._postgres = Postgres(state_dir, self._ca)
+        self._postgres = Postgres(state_dir, self._ca, self.faults)
         self._servers: dict[str, WebServer] = {}
         self._heroku: Heroku | None = None
         self._infisical: Infisical

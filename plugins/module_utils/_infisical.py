@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
 from ansible_collections.raxx.deprovision.plugins.module_utils._http import HttpClient
 
 SYSTEM = "Infisical"
@@ -32,6 +32,13 @@ class Secret:
     @classmethod
     def from_answer(cls, body: t.Any) -> Secret:
         """Reads the answer of any secret call; an approval in place of a secret means that nothing was applied."""
+        try:
+            return cls._read(body)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise _not_its_own() from None
+
+    @classmethod
+    def _read(cls, body: t.Any) -> Secret:
         if "approval" in body:
             raise DeprovisionError(
                 "approval_pending",
@@ -145,6 +152,8 @@ class InfisicalClient:
                 "/api/v1/auth/universal-auth/login",
                 json={"clientId": self._credentials.client_id, "clientSecret": self._credentials.client_secret},
             )
+            if not isinstance(answer.body, dict) or "accessToken" not in answer.body:
+                raise _not_its_own()
             self._token = str(answer.body["accessToken"])
 
     def _call(self, method: str, name: str, **arguments: t.Any) -> t.Any:
@@ -172,3 +181,7 @@ def _parse_error(status: int, body: t.Any) -> tuple[str | None, str]:
         return "unauthorized", "the token has expired or is malformed"
     # Some builds put whole sentences there; only a single word is an identifier.
     return None, error if error.isidentifier() else ""
+
+
+def _not_its_own() -> UnreachableError:
+    return UnreachableError("unreachable", f"{SYSTEM} gave an answer that is not its own.", system=SYSTEM)

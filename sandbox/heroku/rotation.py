@@ -80,8 +80,9 @@ class Rotation(threading.Thread):
         self._bridged = not forced
         self._timings = world.settings.timings
         self._user = credential.users[0]
-        self._fresh = User(self._user.name, new_password())
-        self._bridge = User(f"{self._user.name}-rotating", new_password(), "enabling")
+        tail = world.settings.new_password_tail
+        self._fresh = User(self._user.name, new_password() + tail)
+        self._bridge = User(f"{self._user.name}-rotating", new_password() + tail, "enabling")
         world.remember(self._fresh.password)
 
     def force(self) -> None:

@@ -70,6 +70,7 @@ class Settings:
     timings: Timings
     old_login_valid_until: Phase
     rotate_while_rotating: Literal["refuse", "accept"]
+    new_password_tail: str
     apps: tuple[AppSeed, ...]
     addons: tuple[AddonSeed, ...]
 
@@ -85,6 +86,7 @@ class Settings:
             timings=Timings(**(heroku.get("timings") or {})),
             old_login_valid_until=heroku.get("old_login_valid_until") or "B",
             rotate_while_rotating=heroku.get("rotate_while_rotating") or "refuse",
+            new_password_tail=heroku.get("new_password_tail") or "",
             apps=tuple(_app(entry) for entry in heroku["apps"]),
             addons=tuple(_addon(entry) for entry in heroku["addons"]),
         )

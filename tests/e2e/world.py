@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import boto3
 import pg8000.native  # type: ignore[import-untyped]
@@ -172,9 +172,8 @@ class Sandbox:
         """The connection URL of a credential as Heroku's Data API gives it."""
         credential = self.heroku(f"/postgres/v0/databases/{ADDON}/credentials/{name}")
         active = next(entry for entry in credential["credentials"] if entry["state"] == "active")
-        return (
-            f"postgres://{active['user']}:{active['password']}@{credential['host']}:{credential['port']}/{credential['database']}"
-        )
+        login = f"{quote(active['user'], safe='')}:{quote(active['password'], safe='')}"
+        return f"postgres://{login}@{credential['host']}:{credential['port']}/{credential['database']}"
 
     def vault(self) -> str:
         """The URL of raptor_app that the vault holds."""
@@ -248,7 +247,7 @@ def login_state(url: str) -> str:
             host=parts.hostname,
             port=parts.port,
             database=parts.path[1:],
-            password=parts.password,
+            password=unquote(parts.password or ""),
             ssl_context=unverified,
         )
     except DatabaseError as error:

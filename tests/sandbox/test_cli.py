@@ -257,12 +257,35 @@ def test_a_stale_read_shows_the_state_before_the_last_write(faults: Running, fou
 
 def test_a_fault_of_aws_is_for_one_operation(faults: Running, found: dict[str, Any]) -> None:
     client = ssm(found)
-    faults.fault("aws", "POST", "^PutParameter$", "throttle", times=1)
+    faults.fault("aws", "POST", "^PutParameter /raxx/x$", "throttle", times=1)
     with pytest.raises(ClientError, match="ThrottlingException"):
         client.put_parameter(Name="/raxx/x", Value="1", Type="String")
     assert client.put_parameter(Name="/raxx/x", Value="1", Type="String")["Version"] == 1
     with pytest.raises(ClientError, match="ParameterAlreadyExists"):
         client.put_parameter(Name="/raxx/x", Value="1", Type="String")
+
+
+@pytest.mark.parametrize(
+    ("kind", "acted"), [("refuse", False), ("error", False), ("act-then-drop", True), ("act-then-error", True)]
+)
+def test_a_commit_that_gets_no_answer(faults: Running, found: dict[str, Any], kind: str, acted: bool) -> None:
+    answer = heroku(found, "GET", "/apps/raxx-console-sandbox/config-vars").json()
+    faults.fault("postgres", "COMMIT", "^test: COMMIT of INSERT INTO rbac_groups", kind, times=1)
+    link = psycopg2.connect(answer["DATABASE_URL"], sslmode="require", application_name="test")
+    with pytest.raises(psycopg2.Error), link, link.cursor() as cursor:
+        cursor.execute("INSERT INTO rbac_groups (name) VALUES (%s)", (kind,))
+    with psycopg2.connect(answer["DATABASE_URL"], sslmode="require") as link, link.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM rbac_groups WHERE name = %s", (kind,))
+        assert cursor.fetchone() == (int(acted),)
+    met = [call for call in ask(faults.control, "GET", "/calls") if call["struck"] == kind and call["system"] == "postgres"]
+    assert [(call["method"], call["writes"]) for call in met] == [("COMMIT", True)]
+    assert kind not in met[0]["path"]
+
+
+def test_a_fault_can_let_requests_through_and_wait_for_one(faults: Running, found: dict[str, Any]) -> None:
+    faults.fault("heroku", "GET", "^/account$", "error", times=1, skip=1, after="^/apps$")
+    asked = ["/account", "/account", "/apps", "/account", "/account", "/account"]
+    assert [heroku(found, "GET", path).status_code for path in asked] == [200, 200, 200, 200, 503, 200]
 
 
 @pytest.mark.parametrize(("name", "value"), [("/raxx/a b", "x"), ("/raxx/x", "x" * 4097), ("/raxx/x", "a{{b}}"), ("raxx/x", "x")])

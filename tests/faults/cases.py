@@ -1,0 +1,165 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can go wrong, generated from a run in which nothing went wrong: its writing calls, its tasks and its length."""
+
+from __future__ import annotations
+
+import random
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+CREDENTIALS = ("raptor_app", "audit_archiver")
+APPLICATION = "raxx.deprovision"
+RANDOM_KILLS = 30
+MOMENTS_SEED = 1
+# How long a stall lasts, longer than the client's time-out.
+STALL_SECONDS = {"aws": 12.0, "postgres": 23.0, "heroku": 22.0, "infisical": 22.0, "freescout": 22.0}
+
+# The kinds of the matrix, and those of the sandbox that they are made of.
+KINDS = {
+    "not-executed": ("refuse", "error"),
+    "executed-then-error": ("act-then-error",),
+    "executed-then-dropped": ("act-then-drop",),
+    "throttled": ("throttle",),
+    "stalled": ("stall",),
+    "stale": ("stale",),
+    "garbage": ("garbage",),
+}
+# A statement within a transaction cannot be carried out for good, so only its COMMIT can have been.
+STATEMENT_KINDS = ("not-executed", "stalled", "garbage")
+FACT_KINDS = ("not-executed", "executed-then-dropped")
+FACT = re.escape("/deprovision/")
+
+Record = dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A writing call: C(name) for people, C(paths) the regular expressions of its alike ones (one for each credential)."""
+
+    name: str
+    system: str
+    method: str
+    paths: tuple[str, ...]
+
+    def kinds(self, number: int, *, every: bool) -> t.Iterable[str]:
+        """All that make sense. Facts are all written by one function, so unless C(every) a third kind of each is enough."""
+        if self.system != "postgres":
+            others = [kind for kind in KINDS if kind not in FACT_KINDS]
+            return KINDS if every or FACT not in self.paths[0] else (*FACT_KINDS, others[number % len(others)])
+        return [kind for kind in (KINDS if self.method == "COMMIT" else STATEMENT_KINDS) if kind != "stale"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """C(stratum) is what a sample takes some of each of. C(kill_whole) kills workers as well, as when the machine dies."""
+
+    id: str
+    stratum: str
+    fault: Record | None = None
+    kill_task: int | None = None
+    kill_after: float | None = None
+    kill_whole: bool = False
+    together: tuple[float, ...] = ()
+    people: tuple[str, ...] = ()
+    more: Record = field(default_factory=dict)
+
+    @property
+    def killed(self) -> bool:
+        return self.kill_task is not None or self.kill_after is not None
+
+
+def calls(log: t.Iterable[Record]) -> list[Call]:
+    """The distinct writing calls of a run, in order."""
+    found: dict[str, Call] = {}
+    for entry in log:
+        if not entry["writes"] or (entry["system"] == "postgres" and not entry["path"].startswith(f"{APPLICATION}: ")):
+            continue
+        pattern = _pattern(entry["path"])
+        name = _name(entry)
+        call = found.setdefault(name, Call(name, entry["system"], entry["method"], ()))
+        if pattern not in call.paths:
+            found[name] = Call(name, call.system, call.method, (*call.paths, pattern))
+    return list(found.values())
+
+
+def cases(log: t.Iterable[Record], tasks: int, seconds: float, people: t.Sequence[str], *, every: bool = False) -> list[Case]:
+    """The whole matrix."""
+    chance = random.Random(MOMENTS_SEED)
+    found: list[Case] = []
+    for place, call in enumerate(calls(log)):
+        for number, kind in enumerate(call.kinds(place, every=every)):
+            made_of = KINDS[kind]
+            path = call.paths[number % len(call.paths)]
+            fault: Record = {"system": call.system, "method": call.method, "path": path, "times": 1}
+            fault["kind"] = made_of[len(found) % len(made_of)]
+            if kind == "stalled":
+                fault["seconds"] = STALL_SECONDS[call.system]
+            if kind == "stale":
+                fault |= {"method": "ANY", "path": ".", "after": path}
+            found.append(Case(f"{call.name}={kind}", kind, fault=fault))
+        if call.system in ("infisical", "freescout", "heroku"):
+            found.append(
+                Case(
+                    f"{call.name}=down",
+                    "down",
+                    fault={"system": call.system, "method": call.method, "path": call.paths[0], "kind": "error"},
+                )
+            )
+    for number in range(1, tasks + 1):
+        found.append(Case(f"kill-task={number:03}", "kill-task", kill_task=number))
+    for number in range(1, RANDOM_KILLS + 1):
+        moment = round(chance.uniform(0.3, seconds), 2)
+        found.append(Case(f"kill-time={number:02}", "kill-time", kill_after=moment, kill_whole=number % 2 == 0))
+    first, second = people[:2]
+    for number, offset in enumerate((0.0, 0.0, 0.5, 1.5, 3.0, round(seconds / 2, 1))):
+        who = (first, second) if number == 1 else (first, first)
+        found.append(Case(f"two-runs={number + 1}", "two-runs", together=(0.0, offset), people=who))
+    return found
+
+
+def sample(matrix: t.Sequence[Case], number: int, *, seed: int) -> list[Case]:
+    """C(number) cases, as many of each stratum as there are. Stalls are slow, so one of them is enough."""
+    chance = random.Random(seed)
+    strata: dict[str, list[Case]] = {}
+    for case in matrix:
+        strata.setdefault(case.stratum, []).append(case)
+    for members in strata.values():
+        chance.shuffle(members)
+    strata["stalled"] = strata["stalled"][:1]
+    chosen: list[Case] = []
+    while len(chosen) < number:
+        for members in strata.values():
+            if members and len(chosen) < number:
+                chosen.append(members.pop())
+    return chosen
+
+
+def _pattern(path: str) -> str:
+    """The same call in another sandbox: random words and numbers may differ."""
+    parts = re.split(r"([0-9a-f]{8,}|(?<![A-Za-z_0-9])[0-9]+(?![A-Za-z_0-9]))", path)
+    # Every second part is one of those words or numbers.
+    return f"^{''.join('[0-9a-f]+' if number % 2 else re.escape(part) for number, part in enumerate(parts))}$"
+
+
+def _name(entry: Record) -> str:
+    """A short name for people, the same for both credentials."""
+    path = entry["path"]
+    if entry["system"] == "postgres":
+        words = path.removeprefix(f"{APPLICATION}: ").replace(
+            "SELECT id FROM admins WHERE id = ANY(?) ORDER BY id FOR UPDATE ", ""
+        )
+        match = re.search(r"(INSERT INTO|DELETE FROM|UPDATE|pg_terminate_backend\(pid\).*\b(?=true|false))\s*(\w+)", words)
+        what = "-".join(match.groups()) if match else words
+        what = f"end-sessions-{match[2]}" if match and "pg_terminate" in what else what
+        path = f"commit-{what}" if words.startswith("COMMIT") else what
+        return _slug(f"sql:{path}")
+    path = re.sub("|".join(CREDENTIALS), "credential", path)
+    path = re.sub(r"/raxx/sandbox/(deprovision/)?|/postgres/v0/databases/[^/]+|people/[^/]+/[^/]+/|/api/", "", path)
+    path = re.sub(r"DEPROV-[^/]*|[0-9a-f]{8,}", "x", path)
+    return _slug(f"{entry['system']}:{entry['method'] if entry['system'] != 'aws' else ''}{path}")
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9:]+", "-", re.sub(r"\d+", "N", text)).strip("-").lower()
