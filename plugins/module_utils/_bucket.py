@@ -10,6 +10,7 @@ import hashlib
 import typing as t
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
+from ansible_collections.raxx.deprovision.plugins.module_utils._guard import before_write
 from ansible_collections.raxx.deprovision.plugins.module_utils._http import check_base_url
 
 try:
@@ -60,6 +61,7 @@ class Bucket:
 
     def put(self, key: str, content: bytes) -> None:
         """Writes an object; S3 compares the checksum that botocore makes."""
+        before_write(SYSTEM, f"put {self.name}/{key}")
         self._call("put_object", Bucket=self.name, Key=key, Body=content, ChecksumAlgorithm="SHA256")
 
     def _call(self, operation: str, **arguments: t.Any) -> t.Any:

@@ -95,20 +95,22 @@ class Ledger:
         records = [_event_record(name, _decode(raw)) for name, raw in grouped.items() if "opened" in raw]
         return sorted(records, key=lambda record: record.event.opened)
 
-    def open_events(self) -> list[EventRecord]:
-        """Every open event of anybody, oldest first. Reads all that the ledger knows of people."""
-        return [record for record in self.all_events()[0] if not record.closed]
-
-    def all_events(self) -> tuple[list[EventRecord], list[str]]:
-        """Every event of everybody that was opened, oldest first; and the ids that were claimed, but never opened."""
-        owners = self._raw(f"{self._prefix}/events")
-        grouped: dict[tuple[str, str], dict[str, str]] = {}
+    def all_events(self) -> list[EventRecord]:
+        """Every event of everybody that was opened, oldest first. Reads all that the ledger knows of people."""
+        grouped: dict[str, dict[str, str]] = {}
         for path, value in self._raw(f"{self._prefix}/people").items():
-            person, name, fact = path.split("/", 2)
-            grouped.setdefault((person, name), {})[fact] = value
-        records = [_event_record(name, _decode(raw)) for (_person, name), raw in grouped.items() if "opened" in raw]
-        known = {record.event.id for record in records}
-        return sorted(records, key=lambda record: record.event.opened), sorted(owners.keys() - known)
+            event, _slash, fact = path.rpartition("/")
+            grouped.setdefault(event, {})[fact] = value
+        records = [_event_record(path.rpartition("/")[2], _decode(raw)) for path, raw in grouped.items() if "opened" in raw]
+        return sorted(records, key=lambda record: record.event.opened)
+
+    def open_events(self) -> list[EventRecord]:
+        """Every open event of anybody, oldest first."""
+        return [record for record in self.all_events() if not record.closed]
+
+    def claimed_events(self) -> list[str]:
+        """The ids that were ever claimed, also those of events that were never opened."""
+        return sorted(self._raw(f"{self._prefix}/events"))
 
     def run_numbers(self) -> list[int]:
         """The numbers of the runs that the ledger knows of."""

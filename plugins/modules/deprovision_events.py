@@ -122,7 +122,8 @@ SPEC = AWS + LEDGER + Spec(options={"since": {"type": "str"}, "before": {"type":
 def run(params: Params, check_mode: bool) -> Result:
     since, before = (parse(params[name], name) if params[name] else None for name in ("since", "before"))
     ledger = Ledger.from_params(params)
-    records, unopened = ledger.all_events()
+    records = ledger.all_events()
+    unopened = sorted(set(ledger.claimed_events()) - {record.event.id for record in records})
     events = [entry(record, now()) for record in in_period(records, since, before)]
     missing = gaps(ledger.run_numbers())
     return {
