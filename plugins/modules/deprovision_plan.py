@@ -27,7 +27,7 @@ options:
     elements: dict
     required: true
   since:
-    description: RV(since) of M(raxx.deprovision.deprovision_event). If not given, all events are closed.
+    description: C(since) of M(raxx.deprovision.deprovision_event). If not given, all events are closed.
     type: str
   credentials:
     description: The credentials of the inventory, as the filter P(raxx.deprovision.credential_list#filter) gives them.
