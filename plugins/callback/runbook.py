@@ -315,6 +315,7 @@ class CallbackModule(Default):
         first, more = events[0], f" and {len(events) - 1} more" if len(events) > 1 else ""
         check = "   CHECK RUN, nothing is changed" if self._checked else ""
         open_ones = [str(event["deadline"]) for event in events if not event.get("closed")]
+        known = self._list.title
         with self._lock:
             self._list.title = f"{first['event']}  {first['email']}{more}{check}"
             if open_ones:
@@ -322,23 +323,25 @@ class CallbackModule(Default):
                 self._list.deadline = time.monotonic() + (deadline - datetime.now(timezone.utc)).total_seconds()
                 self._list.deadline_text = f"{deadline:%H:%M} UTC"
             said = "; ".join(view.text(line) for line in view.header(self._list, time.monotonic()))
-        self._event_line(said)
+        if self._list.title != known:
+            self._event_line(said)
 
     # -- what is said
 
     def _message(self, words: str, row: str) -> None:
         """The message of a debug task, whole; on a terminal broken where the screen ends.
 
-        Where an operator watches, prerequisites that are all met are only counted.
+        Where an operator watches, prerequisites that are met are only counted.
         """
         lines = words.splitlines()
         self._shown = self._shown or bool(self._verdict)
         self._say("")
-        if self._screen and row == "P" and all(line.startswith("ok ") for line in lines):
-            self._say(f"ok  {len(lines)} prerequisites are met (-v shows them)", view.GOOD)
-            return
+        if self._screen and row == "P":
+            met = [line for line in lines if line.startswith("ok ")]
+            lines = [line for line in lines if line not in met]
+            self._say(f"ok  {len(met)} prerequisites are met (-v shows them)", view.GOOD)
         for line in lines:
-            kinds = {"[x]": view.GOOD, "[ ]": view.WARN, "ok ": view.GOOD, "NO ": view.BAD, "?? ": view.WARN}
+            kinds = {"[x]": view.GOOD, "[ ]": view.WARN, "ok ": view.GOOD, "NO ": view.BAD, "?? ": view.WARN, "!! ": view.WARN}
             self._say(self._wrapped(line), kinds.get(line[:3], view.PLAIN))
 
     def _failure(self, result: t.Any, row: str, word: str) -> None:

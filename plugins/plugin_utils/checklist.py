@@ -166,17 +166,19 @@ class Checklist:
     def end(self, now: float) -> list[str]:
         """The run is over. Returns the rows that it passed by."""
         self.waits.clear()
-        return [name for name, row in self.rows.items() if row.state == "busy" and self._pass(row, now)]
+        begun = [name for name, row in self.rows.items() if row.state == "busy"]
+        for name in begun:
+            self.rows[name].end("passed", now)
+        return begun
 
     def _pass_by(self, name: str, now: float) -> list[str]:
         group = next(number for number, names in enumerate(GROUPS) if name in names)
-        before = [other for names in GROUPS[:group] for other in names if other in self.rows]
-        return [other for other in before if self.rows[other].state in ("todo", "busy") and self._pass(self.rows[other], now)]
-
-    @staticmethod
-    def _pass(row: Row, now: float) -> bool:
-        row.end("passed", now)
-        return True
+        before = {other: self.rows[other] for names in GROUPS[:group] for other in names if other in self.rows}
+        begun = [other for other, row in before.items() if row.state == "busy"]
+        for row in before.values():
+            if row.state in ("todo", "busy"):
+                row.end("passed", now)
+        return begun
 
 
 def clock(seconds: float) -> str:
@@ -189,7 +191,8 @@ def clock(seconds: float) -> str:
 def short(name: str, row: Row) -> Piece:
     """One step, for a line of its own."""
     mark, kind = MARKS[row.state]
-    return f"{mark} {name:<2} {TITLES[name]}{': only looked at' if row.state == 'passed' else ''}", kind
+    passed = ": not finished" if row.facts else ": only looked at"
+    return f"{mark} {name:<2} {TITLES[name]}{passed if row.state == 'passed' else ''}", kind
 
 
 def row_line(name: str, row: Row, now: float, width: int) -> Line:

@@ -14,6 +14,7 @@ from ansible_collections.raxx.deprovision.plugins.plugin_utils.checklist import 
     clock,
     header,
     lines,
+    short,
     text,
 )
 
@@ -57,6 +58,13 @@ def test_a_credential_is_done_when_it_is_proved_dead_and_checked(run: Checklist)
     assert "19" in clock(run.rows["2"].seconds(500.0) or 0)
 
 
+def test_what_was_begun_and_did_not_come_to_its_end_says_so(run: Checklist) -> None:
+    run.begin("2", 101.0)
+    run.note("2", "raptor_app", "settled", 102.0)
+    assert run.begin("5", 103.0) == ["2", "5"]
+    assert short("2", run.rows["2"])[0] == "[-] 2  raptor credentials rotated: not finished"
+
+
 def test_a_row_with_two_credentials_waits_for_both(run: Checklist) -> None:
     run.begin("2", 101.0)
     for host in ("raptor_app", "raptor_reader"):
@@ -73,6 +81,7 @@ def test_a_step_that_only_looked_is_not_shown_as_done(run: Checklist) -> None:
     run.begin("6", 101.0)
     assert run.begin("7", 102.0) == ["6", "7"]
     assert marks(run)["6"] == "passed"
+    assert short("6", run.rows["6"])[0] == "[-] 6  audit row written: only looked at"
     assert run.end(103.0) == ["7"]
     assert not any("[x]" in line for line in shown(run))
 
