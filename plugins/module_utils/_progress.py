@@ -210,6 +210,8 @@ def _lockout(facts: Facts, consoles: t.Sequence[str]) -> Checkpoint:
     if all(fact.get("account") is False for fact in done):
         return Checkpoint(ATTESTED, at, f"no Console account, as {done[0]['by']} stated; none was found")
     before = facts.get("before", {})
+    if not before.get("memberships") and not before.get("sessions"):
+        return Checkpoint(OBSERVED, at, "no group membership and no session was found when the event was opened; none is there")
     groups = ", ".join(membership["group"] for membership in before.get("memberships", []))
     sessions = len(before.get("sessions", []))
     return Checkpoint(OBSERVED, at, f"removed from {groups or 'no group'}; sessions ended: {sessions}; none left")

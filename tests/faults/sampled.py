@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.faults.cases import sample
 from tests.faults.matrix import Matrix, Outcome, baseline
 
-CASES = 16
+CASES = 15
 SEED = 20261124
 PARTS = 2
 

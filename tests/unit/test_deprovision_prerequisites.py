@@ -8,12 +8,14 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.raxx.deprovision.plugins.module_utils import _prerequisites, _times
+from ansible_collections.raxx.deprovision.plugins.module_utils import _prerequisites, _ssm, _times
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
 from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import FreescoutClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import HerokuClient
+from botocore.exceptions import ConnectionClosedError
 
 from .conftest import ModuleRunner
+from .ledger_world import PREFIX
 
 
 def credential(name: str, store: dict[str, str]) -> dict[str, t.Any]:
@@ -234,3 +236,21 @@ def test_an_old_rehearsal_is_said_and_stops_nothing(
     assert line.startswith("!!")
     assert said in line
     assert (outcome.result["outages"], outcome.result["ledger_available"]) == ([], True)
+
+
+@pytest.mark.parametrize("call", ["put_parameter", "delete_parameter"])
+def test_one_lost_answer_is_no_outage(store: t.Any, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """P3, I12: the lock-out would go on without the ledger, and what the person had would be on no record."""
+    client = _ssm.SsmClient("us-east-1", sleep=lambda _seconds: None)
+    method, calls = getattr(client._ssm, call), []
+
+    def first_is_lost(**arguments: t.Any) -> t.Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise ConnectionClosedError(endpoint_url="https://ssm.example")
+        return method(**arguments)
+
+    monkeypatch.setattr(client._ssm, call, first_is_lost)
+    _prerequisites._write_canary(client, f"{PREFIX}/canary/1")
+    assert calls
+    assert client.get(f"{PREFIX}/canary/1") is None or call == "delete_parameter"
