@@ -32,6 +32,17 @@ def modules() -> t.Iterator[str]:
         yield f"| `{file.stem}` | {summary} | {', '.join(module.SPEC.libraries)} |"
 
 
+def roles() -> t.Iterator[str]:
+    """Every entry point of every role; what is passed to it is in C(ansible-doc)."""
+    yield "| role | entry point | what it does | required |"
+    yield "| --- | --- | --- | --- |"
+    for file in sorted((ROOT / "roles").glob("*/meta/argument_specs.yml")):
+        specs = yaml.safe_load(file.read_text(encoding="utf-8"))["argument_specs"]
+        for name, spec in specs.items():
+            required = ", ".join(f"`{key}`" for key, option in spec.get("options", {}).items() if option.get("required"))
+            yield f"| `{file.parts[-3]}` | `{name}` | {spec['short_description']} | {required} |"
+
+
 def codes() -> t.Iterator[str]:
     yield "| code | what happened | what to do | again? |"
     yield "| --- | --- | --- | --- |"
@@ -61,6 +72,7 @@ def _rows(name: str, option: t.Mapping[str, t.Any]) -> t.Iterator[str]:
 SETTINGS = ("deprovision_", "heroku_", "infisical_", "aws_", "freescout_")
 TABLES: dict[str, t.Callable[[], t.Iterable[str]]] = {
     "modules": modules,
+    "roles": roles,
     "codes": codes,
     "consoles": partial(variables, "prerequisites", "consoles"),
     "credentials": partial(variables, "prerequisites", "credentials"),

@@ -199,7 +199,7 @@ def test_a_refusal_is_the_last_line(sandbox: Sandbox, watched: Seen) -> None:
 
 
 def test_v_shows_every_task_as_ansible_does(sandbox: Sandbox, watched: Seen) -> None:
-    seen = in_terminal(sandbox, "jordan.smith@raxx.example", "-v", "--check")
+    seen = in_terminal(sandbox, "jordan.smith@raxx.example", "-v", "--check", columns=500)
     assert "TASK [raxx.deprovision.step1_lock_out : Remove every group membership (1a)]" in seen.raw
     assert "PLAY RECAP" in seen.raw
     assert "\x1b[K" not in seen.raw
