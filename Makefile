@@ -47,8 +47,12 @@ unit: setup ## The unit tests only: seconds
 	pytest --quiet --numprocesses 2 --dist loadfile tests/unit
 
 # A file's tests stay in one process, because they share what is costly to start.
+# The cases of the matrix take long: they have a target of their own until they are known to be quick and steady enough.
 test: lint ## Everything that must pass
-	pytest --numprocesses 2 --dist loadfile
+	pytest --numprocesses 2 --dist loadfile --ignore-glob='tests/faults/test_*'
+
+sample: setup ## A sample of the matrix of faults and kills, and the tests of its checker: some ten minutes
+	pytest --numprocesses 2 --dist loadfile tests/faults
 
 faults: setup ## Breaks every call of a run, kills it everywhere, and looks at the invariants: long
 	$(BIN)/python -m tests.faults
