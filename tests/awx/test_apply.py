@@ -44,6 +44,7 @@ class Applied:
 def apply(awx: Awx, home: Path, *arguments: str, secrets: t.Mapping[str, str] = SECRETS) -> subprocess.CompletedProcess[str]:
     environment = {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",  # the tests read what each task says
         "HOME": str(home),
         "LC_ALL": "C.UTF-8",
         "CONTROLLER_HOST": awx.url,
