@@ -17,11 +17,12 @@ import json
 import threading
 import time
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
-from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SYSTEM, Parameter, SsmClient, from_params
+from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import RETRY_DELAYS, SYSTEM, Parameter, SsmClient, from_params
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now, parse
+from ansible_collections.raxx.deprovision.plugins.module_utils._values import encode
 
 LEASE = "lease"
 TAKEN_OVER = "taken_over"
@@ -70,22 +71,8 @@ class Lease:
         return self.ended is not None or self.taken_over is not None
 
     def encode(self) -> str:
-        charge = self.charge
-        return json.dumps(
-            {
-                "id": charge.id,
-                "operator": charge.operator,
-                "where": charge.where,
-                "people": charge.people,
-                "credentials": charge.credentials,
-                "since": self.since,
-                "renewed": self.renewed,
-                "floor": self.floor,
-                "ended": self.ended,
-            },
-            sort_keys=True,
-            separators=(",", ":"),
-        )
+        times = {"since": self.since, "renewed": self.renewed, "ended": self.ended}
+        return encode({**asdict(self.charge), **times, "floor": self.floor})
 
     @classmethod
     def decode(cls, number: int, found: t.Mapping[str, Parameter]) -> Lease:
@@ -189,7 +176,7 @@ class Leases:
     def read(self, number: int) -> Lease:
         """The lease of a run that is known to exist: a number is never given twice, so a stale listing is asked again."""
         base = f"{self._base}/{number:06d}"
-        for delay in (0.5, 1.0, 2.0, None):
+        for delay in (*RETRY_DELAYS, None):
             found = {parameter.name[len(base) + 1 :]: parameter for parameter in self._store.by_path(base)}
             if LEASE in found:
                 return Lease.decode(number, found)
@@ -223,7 +210,7 @@ class Leases:
 
     def _take_over(self, other: Lease, mine: Lease) -> None:
         fact = {"by": mine.number, "operator": mine.charge.operator, "at": format_time(now())}
-        self._store.create(self._name(other.number, TAKEN_OVER), json.dumps(fact, sort_keys=True))
+        self._store.create(self._name(other.number, TAKEN_OVER), encode(fact))
 
     def _put(self, lease: Lease) -> Lease:
         renewed = replace(lease, renewed=format_time(now()))

@@ -35,6 +35,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._event import Eve
 from ansible_collections.raxx.deprovision.plugins.module_utils._fingerprint import fingerprint
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import Parameter, SsmClient, from_params
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse
+from ansible_collections.raxx.deprovision.plugins.module_utils._values import encode
 
 Facts = t.Dict[str, t.Any]
 
@@ -189,7 +190,7 @@ class Ledger:
                 "operator": operator,
                 "fingerprint": fingerprint(url, key),
             }
-            if self._store.create(f"{base}/intent", _encode(intent)):
+            if self._store.create(f"{base}/intent", encode(intent)):
                 self._store.put(f"{self._credential(credential)}/latest", str(number), secure=False)
                 return Rotation(credential, number, {"intent": intent}, key, url), True
 
@@ -203,7 +204,7 @@ class Ledger:
         number = 1
         while True:
             name = day if number == 1 else f"{day}-{number}"
-            if name not in known and (check_mode or self._store.create(f"{self._prefix}/attestations/{name}", _encode(fact))):
+            if name not in known and (check_mode or self._store.create(f"{self._prefix}/attestations/{name}", encode(fact))):
                 return name
             number += 1
 
@@ -214,7 +215,7 @@ class Ledger:
     def _record(self, base: str, facts: Facts) -> Facts:
         stored: Facts = {}
         for name, value in facts.items():
-            text = _encode(value)
+            text = encode(value)
             parts = [text[start : start + PART_SIZE] for start in range(0, len(text), PART_SIZE)]
             head = text
             if len(parts) > 1:
@@ -222,7 +223,7 @@ class Ledger:
                 mark = secrets.token_hex(4)
                 for index, part in enumerate(parts):
                     self._store.create(f"{base}/{name}.{mark}.{index}", part)
-                head = _encode({"mark": mark, "parts": len(parts)})
+                head = encode({"mark": mark, "parts": len(parts)})
             if self._store.create(f"{base}/{name}", head):
                 stored[name] = value
             else:
@@ -272,11 +273,6 @@ def _event_record(name: str, facts: Facts) -> EventRecord:
     opened = facts["opened"]
     event = Event(name, opened["email"], opened["operator"], parse(opened["notice"]), parse(opened["opened"]))
     return EventRecord(event, facts)
-
-
-def _encode(value: t.Any) -> str:
-    # SSM refuses "{{", which JSON has only inside strings.
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).replace("{{", "{\\u007b")
 
 
 def _decode(raw: t.Mapping[str, str]) -> Facts:

@@ -9,13 +9,12 @@ check run today and that of the real run tomorrow have the same digest as long a
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._journal import canonical, digest
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._progress import Credential
 
@@ -60,8 +59,7 @@ class Plan:
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON of the plan, in hexadecimal."""
-        canonical = json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return digest(canonical(self.as_dict()))
 
     def lines(self) -> list[str]:
         """One line per change, for a person."""
@@ -79,6 +77,7 @@ class Plan:
             changes = tuple(dict(change) for change in content["changes"])
             plan = cls(str(content["environment"]), tuple(content["people"]), changes)
             plan.lines()
+            canonical(plan.as_dict())
             known = content["format"] == FORMAT
         except (KeyError, TypeError, ValueError):
             known = False

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import json
+import typing as t
+
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 
 # The SSM standard tier's limit, in bytes of UTF-8.
@@ -30,3 +33,8 @@ def check_storable(value: str) -> None:
     else:
         return
     raise DeprovisionError("value_not_storable", f"The value cannot be stored unaltered: {problem}. Nothing was written.")
+
+
+def encode(value: t.Any) -> str:
+    """C(value) as JSON that SSM accepts: it refuses C({{), which JSON has only inside strings."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).replace("{{", "{\\u007b")
