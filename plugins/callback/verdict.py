@@ -29,6 +29,7 @@ BEFORE_ANY_CHANGE = (
     "ansible.builtin.assert",
     "ansible.builtin.fail",
     "ansible.builtin.validate_argument_spec",
+    "raxx.deprovision.deprovision_plan",
     "raxx.deprovision.deprovision_run",
 )
 
@@ -63,7 +64,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         verdict = self._verdict
-        # A verdict that was itself the reason to fail action for itself; after any other failure a good one no longer holds.
+        # A verdict that was itself the reason to fail speaks for itself; after any other failure a good one no longer holds.
         if stats.failures and (verdict is None or (verdict.startswith(GOOD) and verdict not in self._failure)):
             verdict = f"FAILED: {self._failure}"
         elif verdict is None and not stats.processed:
