@@ -14,8 +14,9 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._journal import a
 from ansible_collections.raxx.deprovision.plugins.module_utils._lease import Holder, Leases
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now
 
-# Access to Console is taken away whoever is in charge: to do it twice does no harm, and nothing may delay it.
-ALWAYS_RIGHT = ("console_memberships", "console_sessions")
+# Access to Console is taken away whoever is in charge: to do it twice does no harm, and nothing may delay it. And what ends a
+# run writes the lease itself: renewed meanwhile, the lease would outlive the run.
+WITHOUT_LEASE = ("console_memberships", "console_sessions", "deprovision_run")
 
 
 @contextlib.contextmanager
@@ -25,7 +26,7 @@ def watched(run: t.Mapping[str, t.Any], module: str, host: str) -> t.Iterator[No
     C(run) is the result of M(raxx.deprovision.deprovision_run), empty if there is none yet. Each write is in the run's journal
     before it is made (I14: no evidence, no change), and is made only while the run holds its lease (I3).
     """
-    lease = run.get("lease") if module not in ALWAYS_RIGHT else None
+    lease = run.get("lease") if module not in WITHOUT_LEASE else None
     holder = Holder(lambda: Leases.from_params(lease), lease["number"], lease["lease_seconds"]) if lease else None
 
     def before(system: str, action: str) -> None:

@@ -89,6 +89,19 @@ def test_the_lock_out_waits_for_nobody(run_main: ModuleRunner, store: t.Any) -> 
         before_write("Console database", "UPDATE admin_sessions SET revoked_at = now()")
 
 
+def test_what_ends_a_run_does_not_renew_its_lease(run_main: ModuleRunner, store: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease that was read before the end, and written after it, would be alive again."""
+    first = run_main("deprovision_run", RUN).result
+    renewals: list[int] = []
+    monkeypatch.setattr(_lease.Leases, "check", lambda _self, number: renewals.append(number))
+    with watched(first, "deprovision_run", "console"):
+        before_write("AWS SSM", "put_parameter lease")
+    assert renewals == []
+    with watched(first, "deprovision_ledger", "console"):
+        before_write("AWS SSM", "put_parameter fact")
+    assert renewals == [first["number"]]
+
+
 def test_of_two_that_begin_at_once_one_goes_on(run_main: ModuleRunner, store: t.Any) -> None:
     """Two threads stand for two runs; each keeps its lease once it has it, as a run does."""
     leases = _lease.Leases.from_params({**RUN, "aws_region": "us-east-1", "aws_endpoint_url": None, "aws_profile": None})
