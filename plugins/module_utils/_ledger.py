@@ -15,6 +15,7 @@ Below the ledger's prefix:
   key of the fingerprints, deleted when the event closes.
 - C(credentials/<credential>/latest): a hint where to start looking for the newest rotation, which is overwritten.
 - C(runs/...): which run is in charge of what; see C(_lease.py).
+- C(role_separation/<app>/<number>/<fact>): an app works on the owner's credential for a while, a debt (E6): C(owed), C(paid).
 - C(attestations/<date>): what was attested of the rehearsal of a day.
 
 A fact is JSON. PutParameter without overwrite is atomic, so the first writer wins and everybody reads the same fact.
@@ -194,6 +195,24 @@ class Ledger:
                 self._store.put(f"{self._credential(credential)}/latest", str(number), secure=False)
                 return Rotation(credential, number, {"intent": intent}, key, url), True
 
+    def role_separation_debts(self) -> dict[str, Facts]:
+        """The apps that work on the owner's credential (E6), each with the fact that tells since when and by whom."""
+        return {owed["app"]: owed for owed in self._owed().values()}
+
+    def owe_role_separation(self, app: str, fact: Facts) -> bool:
+        """Notes that C(app) works on the owner's credential from now on. Returns V(False) if that was noted already."""
+        base = f"{self._prefix}/role_separation"
+        while app not in self.role_separation_debts():
+            earlier = [path for path in self._raw(f"{base}/{fact_subject(app)}") if path.endswith("/owed")]
+            if self._store.create(f"{base}/{fact_subject(app)}/{len(earlier) + 1:04d}/owed", encode({**fact, "app": app})):
+                return True
+        return False
+
+    def pay_role_separation(self, app: str, fact: Facts) -> bool:
+        """Notes that C(app) works on its own credential again. Returns V(False) if nothing was owed."""
+        owed = [path for path, fact in self._owed().items() if fact["app"] == app]
+        return any(self._store.create(f"{self._prefix}/role_separation/{path}/paid", encode(fact)) for path in owed)
+
     def attestations(self) -> dict[str, Facts]:
         """What was attested of rehearsals, by name: the date, and for another one of that day a number."""
         return _decode(self._raw(f"{self._prefix}/attestations"))
@@ -229,6 +248,12 @@ class Ledger:
             else:
                 stored[name] = _decode(self._raw(base))[name]
         return stored
+
+    def _owed(self) -> dict[str, Facts]:
+        """The facts C(owed) of role separations that have no C(paid) beside them, by the path of both."""
+        facts = _decode(self._raw(f"{self._prefix}/role_separation"))
+        paths = {name.rpartition("/")[0] for name in facts}
+        return {path: facts[f"{path}/owed"] for path in sorted(paths) if f"{path}/paid" not in facts}
 
     def _raw(self, base: str) -> dict[str, str]:
         """The values below C(base) by their path from there, undecoded."""

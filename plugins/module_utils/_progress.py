@@ -174,16 +174,20 @@ def evaluate(
     consoles: t.Sequence[str],
     credentials: t.Sequence[Credential],
     records: t.Sequence[str],
+    separation_debts: t.Mapping[str, Facts] | None = None,
 ) -> Progress:
     """Judges the facts of one event and of the rotations that cover it.
 
     C(consoles), C(credentials) and C(records) are what the event is about: each of them must have its own facts.
+    C(separation_debts) are the apps that work on the owner's credential now (E6); they concern an event that is still open.
     """
+    consumers = {app for credential in credentials for app in credential.consumers}
+    borrowing = {app: owed for app, owed in (separation_debts or {}).items() if app in consumers and "closed" not in facts}
     checkpoints = {
         "C1": _lockout(facts, consoles),
         "C2": _rotated(2, credentials),
         "C3": _rotated(3, credentials),
-        "C4": _verified(credentials),
+        "C4": _verified(credentials, borrowing),
     }
     checkpoints["C5"] = _rechecked(facts, consoles, after=[checkpoint.at for checkpoint in checkpoints.values() if checkpoint.at])
     checkpoints["C6"] = _logged(facts, records)
@@ -191,7 +195,8 @@ def evaluate(
         event,
         checkpoints,
         {credential.name: credential.claims() for credential in credentials},
-        [debt for debt in (credential.debt() for credential in credentials) if debt],
+        [debt for debt in (credential.debt() for credential in credentials) if debt]
+        + [separation_debt(app, owed) for app, owed in borrowing.items()],
         facts["closed"]["at"] if "closed" in facts else None,
     )
 
@@ -242,8 +247,29 @@ def _rotated(step: int, credentials: t.Sequence[Credential]) -> Checkpoint:
     return Checkpoint(OBSERVED, last, f"{names}: rotated, stored, new one works, old one refused with 28P01, old sessions ended")
 
 
-def _verified(credentials: t.Sequence[Credential]) -> Checkpoint:
+def separation_debt(app: str, owed: Facts) -> dict[str, t.Any]:
+    """An app that works on the owner's credential until it is proved to work on its own again (E6)."""
+    return {"app": app, "kind": "role_separation", "since": owed["at"], "by": owed["by"]}
+
+
+def debt_words(debt: t.Mapping[str, t.Any], since: str) -> str:
+    """A debt of either kind for a person: what is owed, C(since) when, and what pays it."""
+    if debt["kind"] == "role_separation":
+        return (
+            f"{debt['app']} works on the owner's credential since {since}, switched by {debt['by']} (E6)."
+            " playbooks/rollback.yml -e restore=true pays the debt once the new credential works."
+        )
+    return (
+        f"The URL of {debt['credential']} is parked in {debt['kind']} {debt['name']} since {since}, because its store did not"
+        f" take it ({debt['code']}). The same command pays the debt when the store is well again."
+    )
+
+
+def _verified(credentials: t.Sequence[Credential], borrowing: t.Mapping[str, Facts]) -> Checkpoint:
     mine = [credential for credential in credentials if credential.consumers and not credential.waived]
+    on_the_owners = sorted({app for credential in mine for app in credential.consumers} & set(borrowing))
+    if on_the_owners:
+        return Checkpoint(MISSING, None, f"{', '.join(on_the_owners)} works on the owner's credential (E6)")
     left = [credential.name for credential in mine if not credential.has(*credential.per_app("verified"))]
     if left or not mine:
         return Checkpoint(MISSING, None, f"no clean log window with {', '.join(left)}" if left else "no app is known")

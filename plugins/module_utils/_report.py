@@ -13,7 +13,7 @@ import re
 import typing as t
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._plan import Plan, line
-from ansible_collections.raxx.deprovision.plugins.module_utils._progress import NOT_COVERED
+from ansible_collections.raxx.deprovision.plugins.module_utils._progress import NOT_COVERED, debt_words
 from ansible_collections.raxx.deprovision.plugins.module_utils._report_chart import limits_chart, run_chart, span_words
 from ansible_collections.raxx.deprovision.plugins.module_utils._report_template import DEPARTURE, PLAN, STYLE
 
@@ -202,10 +202,7 @@ def _missing(record: Value) -> list[str]:
 
 
 def _debt(debt: Value) -> str:
-    return (
-        f"The URL of {debt['credential']} is parked in {debt['kind']} {debt['name']} since {_moment(debt['since'])},"
-        f" because its store did not take it ({debt['code']}). The same command pays the debt when the store is well again."
-    )
+    return debt_words(debt, _moment(debt["since"]))
 
 
 def _failure(failure: t.Mapping[str, t.Any]) -> Value:

@@ -21,6 +21,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._progress import 
     Credential,
     Progress,
     checklist,
+    debt_words,
     evaluate,
     next_look,
     steps_done,
@@ -118,7 +119,9 @@ class Outcome:
             "ready_to_close": self.progress.ready_to_close and not hindered and not self.closed,
             "audit_notes": self._audit_notes(),
             "ticket_note": self._ticket_note(),
-            "debt_note": self._debt_note(),
+            "debt_note": " ".join(debt_words(debt, debt["since"]) for debt in self.progress.debts),
+            "debt_marker": f"{self.event.id} debt "
+            + ", ".join(debt.get("credential") or debt["app"] for debt in self.progress.debts),
             "scope": dict(self.scope),
             "result": self.result,
         }
@@ -175,14 +178,6 @@ class Outcome:
         done = ", ".join(steps_done(self.progress))
         return f"{self.event.email} removed from the audit infrastructure; steps {done}, 6; {self._window()}; {self._anchor()}"
 
-    def _debt_note(self) -> str:
-        """For the ticket (2b): what is parked where; empty if nothing is."""
-        return " ".join(
-            f"The URL of {debt['credential']} is parked in {debt['kind']} {debt['name']} since {debt['since']}, for its store "
-            f"did not take it ({debt['code']}). It stays a debt until the store holds it and the parked copy is gone."
-            for debt in self.progress.debts
-        )
-
     def _ticket_note(self) -> str:
         checkpoints = [
             f"{name} {checkpoint.grade} {checkpoint.at or ''}: {checkpoint.detail}"
@@ -214,6 +209,7 @@ def collect(
         str(credential["name"]): ledger.newest_rotation(credential["name"]) if ledger else None
         for credential in scope["credentials"]
     }
+    separation_debts = ledger.role_separation_debts() if ledger else {}
     outcomes = []
     for record in events:
         event = Event(record["event"], record["email"], record["operator"], parse(record["notice"]), parse(record["opened"]))
@@ -225,7 +221,14 @@ def collect(
         covering = [rotation for item in mine["credentials"] if (rotation := _covering(ledger, item, newest.get(item["name"])))]
         rotated = {rotation.credential: rotation.facts for rotation in covering}
         credentials = [_credential(item, rotated.get(item["name"]), facts) for item in mine["credentials"]]
-        progress = evaluate(event, facts, consoles=mine["consoles"], credentials=credentials, records=mine["records"])
+        progress = evaluate(
+            event,
+            facts,
+            consoles=mine["consoles"],
+            credentials=credentials,
+            records=mine["records"],
+            separation_debts=separation_debts,
+        )
         lines = () if check_mode else tuple(checklist(progress, now))
         chained = journal(event, facts, covering)
         outcomes.append(

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.raxx.deprovision.plugins.module_utils._codes import CODES
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import fact_name
 
@@ -249,7 +251,11 @@ def failure_of(result: t.Any) -> Record:
     items = result.get("results")
     failed = [item for item in items if item.get("failed")] if isinstance(items, list) else []
     source = failed[0] if failed else result
-    return {"code": str((source.get("failure") or {}).get("code", "")), "message": str(source.get("msg", ""))}
+    message = str(source.get("msg", ""))
+    # What a task of the playbook fails with has its code in the text alone, as every message ends with it.
+    written = re.search(r"\[([a-z_]+)\]$", message)
+    code = (source.get("failure") or {}).get("code") or (written[1] if written and written[1] in CODES else "")
+    return {"code": str(code), "message": message}
 
 
 def lockout_fact(email: str, memberships: Record, sessions: Record, *, app: str, operator: str, continued: bool) -> Record:

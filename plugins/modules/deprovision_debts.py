@@ -7,11 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: deprovision_debts
-short_description: List the URLs that are parked, and whose events wait for them
+short_description: List the debts of the environment, and whose events wait for them
 version_added: 0.1.0
 description:
   - Reads from the ledger which credentials have their URL parked because their store did not take it (2b), and which people have
     an open event that waits for that.
+  - Reads also which apps work on the owner's credential (E6).
 author:
   - Raxx platform team (@raxx)
 extends_documentation_fragment:
@@ -38,7 +39,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 debts:
-  description: What is parked, where, since when and why (a code).
+  description:
+    - What is parked, where, since when and why (a code).
+    - For an app that works on the owner's credential, C(app), C(kind) (V(role_separation)), C(since) and C(by).
   returned: success
   type: list
   elements: dict
@@ -49,7 +52,7 @@ debts:
       since: "2026-05-19T09:14:00.000000Z"
       code: unreachable
 emails:
-  description: The people whose open events wait for it, in the order in which the events were opened.
+  description: The people whose open events wait for a parked URL, in the order in which the events were opened.
   returned: success
   type: list
   elements: str
@@ -64,13 +67,16 @@ lines:
   returned: success
   type: list
   elements: str
-  sample: ["raptor_app is parked in ssm /raxx/prod/raptor/RAPTOR_APP_DB_URL since 2026-05-19T09:14:00.000000Z (unreachable)"]
+  sample:
+    - >-
+      The URL of raptor_app is parked in ssm /raxx/prod/raptor/RAPTOR_APP_DB_URL since 2026-05-19T09:14:00.000000Z, because its
+      store did not take it (unreachable). The same command pays the debt when the store is well again.
 """
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
-from ansible_collections.raxx.deprovision.plugins.module_utils._progress import Credential
+from ansible_collections.raxx.deprovision.plugins.module_utils._progress import Credential, debt_words, separation_debt
 
 SPEC = AWS + LEDGER + Spec(options={"credentials": {"type": "list", "elements": "str", "required": True}})
 
@@ -89,13 +95,13 @@ def run(params: Params, check_mode: bool) -> Result:
         for record in (ledger.open_events() if owing else [])
         if any(rotation.begun >= record.event.opened for rotation in owing)
     ]
+    debts += [separation_debt(app, owed) for app, owed in ledger.role_separation_debts().items()]
     return {
         "changed": False,
         "debts": debts,
         "emails": list(dict.fromkeys(record.event.email for record in waiting)),
         "direct_database_access": any(not any(name.startswith("waiver-") for name in record.facts) for record in waiting),
-        "lines": ["{credential} is parked in {kind} {name} since {since} ({code})".format(**debt) for debt in debts]
-        or ["nothing is owed"],
+        "lines": [debt_words(debt, debt["since"]) for debt in debts] or ["nothing is owed"],
     }
 
 

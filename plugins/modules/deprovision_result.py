@@ -147,9 +147,13 @@ events:
       type: str
       sample: "Access of jordan.smith@raxx.example to the audit infrastructure is removed."
     debt_note:
-      description: The note for the ticket about what is parked; empty if nothing is.
+      description: The note for the ticket about what is owed (2b, E6); empty if nothing is.
       type: str
       sample: ""
+    debt_marker:
+      description: What marks that note, so that the same debts are noted once.
+      type: str
+      sample: "DEPROV-2026-05-19-jordan.smith debt raptor_app"
     scope:
       description: What the event is about, with the number of the rotation that covers each credential.
       type: dict

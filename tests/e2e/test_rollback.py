@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from tests.e2e.runs import deprovision
-from tests.e2e.world import CONFIG_VARS, LEAVER, Sandbox, login_state
+from tests.e2e.world import CONFIG_VARS, LEAVER, OPERATOR, Sandbox, login_state
 
 FLAG = "FLAG_RAPTOR_APP_ROLE_SEPARATION"
 PLAYBOOK = "playbooks/rollback.yml"
@@ -32,11 +32,20 @@ def test_an_app_that_works_on_the_owners_credential_is_not_verified(sandbox: San
     off = deprovision(sandbox, None, playbook=PLAYBOOK, restore=False)
     assert (off.status, sandbox.config()[FLAG]) == (0, "0"), off.output
     assert "undo this with -e restore=true" in off.words
+    again = deprovision(sandbox, None, playbook=PLAYBOOK, restore=False)
+    assert (again.status, "raptor" in again.changed) == (0, False), again.output
 
     blocked = deprovision(sandbox, LEAVER)
     assert blocked.status != 0
     assert "role_separation_off" in blocked.last_line
+    assert blocked.last_line.startswith("INCOMPLETE: ")
     assert blocked.result["checkpoints"]["C4"]["grade"] == "missing"
+    assert [(debt["app"], debt["by"]) for debt in blocked.result["debts"]] == [("raptor", OPERATOR)]
+    (ticket,) = sandbox.tickets(blocked.result["event"])
+    said = [
+        thread["body"] for thread in ticket["_embedded"]["threads"] if "works on the owner's credential since" in thread["body"]
+    ]
+    assert (ticket["status"], len(said)) == ("active", 1)
 
     on = deprovision(sandbox, None, playbook=PLAYBOOK, restore=True)
     assert (on.status, sandbox.config()[FLAG]) == (0, "1"), on.output

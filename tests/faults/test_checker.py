@@ -28,7 +28,7 @@ def play(place: Path, changes: list[tuple[str, str, str]], **fault: object) -> O
 
 def test_without_the_intent_a_resumed_run_rotates_again(tmp_path: Path) -> None:
     """I5: facts of a rotation that nobody announced are refused; the run fails after it, and the next one does not know of it."""
-    written = 'if self._store.create(f"{base}/intent", _encode(intent)):'
+    written = 'if self._store.create(f"{base}/intent", encode(intent)):'
     outcome = play(
         tmp_path, [(f"{UTILS}/_ledger.py", written, "if intent:")],
         system="heroku", method="PATCH", path="/config-vars$", kind="error",

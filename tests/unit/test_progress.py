@@ -196,6 +196,19 @@ def test_a_parked_url_is_a_debt_until_the_store_has_it_and_the_copy_is_gone() ->
     assert (paid.complete, paid.debts) == (True, [])
 
 
+def test_an_app_on_the_owners_credential_keeps_an_open_event_open() -> None:
+    """E6. What was finished before is finished; an app that has nothing to do with the event does not matter."""
+    owed = {"app": "raptor", "at": AT, "by": "olivia@raxx.example"}
+    still_open = without(FACTS, "closed")
+    known: dict[str, t.Any] = {"consoles": ["console"], "credentials": [raptor(), archiver()], "records": ["audit_record"]}
+    progress = evaluate(EVENT, still_open, **known, separation_debts={"raptor": owed})
+    assert (progress.checkpoints["C4"].grade, progress.ready_to_close) == ("missing", False)
+    assert progress.debts == [{"app": "raptor", "kind": "role_separation", "since": AT, "by": "olivia@raxx.example"}]
+    assert evaluate(EVENT, still_open, **known, separation_debts={"other": owed}).ready_to_close
+    finished = evaluate(EVENT, FACTS, **known, separation_debts={"raptor": owed})
+    assert (finished.complete, finished.debts) == (True, [])
+
+
 def test_only_the_last_look_counts() -> None:
     """What comes after a look, for example another rotation, calls for another one."""
     early = {"at": "2026-05-19T09:14:00Z", "ended": 0}

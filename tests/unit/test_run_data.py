@@ -127,6 +127,15 @@ def test_a_failure_is_told_by_its_first_failed_item(result: t.Any, code: str, me
     assert _run_data.failure_of(result) == {"code": code, "message": message}
 
 
+def test_the_code_of_a_message_counts_where_there_is_no_other() -> None:
+    """A task of the playbook that fails has its code in its text; whatever else stands in brackets is none."""
+    assert (
+        _run_data.failure_of({"msg": "It is off (E6). Next: switch it on. [role_separation_off]"})["code"]
+        == "role_separation_off"
+    )
+    assert _run_data.failure_of({"msg": "It broke. [sic]"})["code"] == ""
+
+
 def test_a_task_that_ran_once_fails_once() -> None:
     hosts = {name: {"failure_record": {"host": name, "message": "It broke." if name == "b" else ""}} for name in "abc"}
     assert [record["host"] for record in _run_data.failures(hosts, "abc")] == ["b"]
