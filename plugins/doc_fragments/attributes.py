@@ -19,7 +19,8 @@ attributes:
   action_group:
     description:
       - Use C(group/raxx.deprovision.NAME) in C(module_defaults) to set the options of a system once for all its modules.
-      - NAME is the prefix of those options, C(heroku), C(infisical), C(aws), C(freescout) or C(ledger).
+      - NAME is the prefix of those options, C(heroku), C(database), C(infisical), C(aws), C(freescout) or
+        C(ledger).
     support: full
 notes:
   - A failed result holds C(failure) beside C(msg), so that a playbook can act on the kind of failure. It is a dictionary with

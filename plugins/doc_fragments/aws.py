@@ -28,6 +28,11 @@ options:
         (environment, files, role of the machine); there are no options for keys.
       - If not given, the value of the environment variable E(AWS_PROFILE) is used.
     type: str
+  aws_timeout:
+    description:
+      - Longest silence of AWS during one call, in seconds.
+    type: int
+    default: 10
 requirements:
   - boto3
 """

@@ -68,6 +68,7 @@ AWS = Spec(
         "aws_region": {"type": "str", "fallback": (env_fallback, ["AWS_REGION", "AWS_DEFAULT_REGION"]), "default": "us-east-1"},
         "aws_endpoint_url": {"type": "str", "fallback": (env_fallback, ["AWS_ENDPOINT_URL"])},
         "aws_profile": {"type": "str", "fallback": (env_fallback, ["AWS_PROFILE"])},
+        "aws_timeout": {"type": "int", "default": 10},
     },
     libraries=("boto3",),
 )

@@ -86,7 +86,10 @@ class Parameter:
 
 
 class SsmClient:
-    """The parameters of one account and region. Without C(endpoint_url) AWS itself is called; C(profile) is of ~/.aws."""
+    """The parameters of one account and region. C(profile) is of ~/.aws.
+
+    Without C(endpoint_url) AWS itself is called. C(timeout) bounds the silence of AWS during one call, in seconds.
+    """
 
     def __init__(
         self,
@@ -94,11 +97,13 @@ class SsmClient:
         *,
         endpoint_url: str | None = None,
         profile: str | None = None,
+        timeout: float = 10.0,
         sleep: t.Callable[[float], None] = time.sleep,
         before_write: Guard = before_write,
     ) -> None:
         self._before_write = before_write
         self._endpoint_url = check_base_url(SYSTEM, endpoint_url) if endpoint_url else None
+        self._timeout = timeout
         self._sleep = sleep
         try:
             session = Session(profile=profile or None)
@@ -200,8 +205,8 @@ class SsmClient:
                 service,
                 endpoint_url=self._endpoint_url,
                 config=Config(
-                    connect_timeout=5,
-                    read_timeout=10,
+                    connect_timeout=min(5.0, self._timeout),
+                    read_timeout=self._timeout,
                     retries={"mode": "standard", "total_max_attempts": 1},
                     ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs do not know it
                     # A proxy of the environment must never see calls that are meant for this machine.
@@ -257,6 +262,7 @@ def from_params(params: t.Mapping[str, t.Any], before_write: Guard = before_writ
         params["aws_region"],
         endpoint_url=params["aws_endpoint_url"],
         profile=params["aws_profile"],
+        timeout=params["aws_timeout"],
         before_write=before_write,
     )
 

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from tests.e2e.runs import deprovision
-from tests.e2e.world import Sandbox, facts, login_state
+from tests.e2e.world import LEAVER, Sandbox, facts, login_state
 
 # The system, what of it is down and how, the person who leaves meanwhile, and the name by which the run must call it.
 OUTAGES = {
@@ -54,6 +54,20 @@ def test_the_person_is_locked_out_although_a_system_is_down(sandbox: Sandbox, sy
     assert system in run.last_line
     assert result["checkpoints"]["C2"]["grade"] == "missing"
     assert result["window"]["ended"] is None
+
+
+def test_how_long_a_system_may_be_silent_is_a_matter_of_the_inventory(sandbox: Sandbox) -> None:
+    """Each of them answers after three seconds, which is too long for one of them at a time."""
+    for system, name, path in (
+        ("freescout", "FreeScout", "."), ("aws", "AWS", "GetCallerIdentity"), ("infisical", "Infisical", "."),
+        ("heroku", "Heroku", "^/account$"),
+    ):  # fmt: skip
+        sandbox.fault(system, path, "stall", seconds=3)
+        try:
+            run = deprovision(sandbox, LEAVER, check=True, **{f"{system}_timeout": 1})
+        finally:
+            sandbox.mend()
+        assert name in run.last_line, run.output
 
 
 def test_the_next_run_finishes_what_an_outage_has_left(sandbox: Sandbox) -> None:

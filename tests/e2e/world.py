@@ -118,8 +118,8 @@ class Sandbox:
         found: Record = self.control("GET", "/dump")
         return found
 
-    def fault(self, system: str, path: str, kind: str, method: str = "ANY") -> None:
-        self.control("POST", "/faults", {"system": system, "method": method, "path": path, "kind": kind})
+    def fault(self, system: str, path: str, kind: str, method: str = "ANY", **more: t.Any) -> None:
+        self.control("POST", "/faults", {"system": system, "method": method, "path": path, "kind": kind, **more})
 
     def mend(self) -> None:
         self.control("DELETE", "/faults")

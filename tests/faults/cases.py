@@ -13,8 +13,9 @@ CREDENTIALS = ("raptor_app", "audit_archiver")
 APPLICATION = "raxx.deprovision"
 RANDOM_KILLS = 30
 MOMENTS_SEED = 1
-# How long a stall lasts, longer than the client's time-out.
-STALL_SECONDS = {"aws": 12.0, "postgres": 23.0, "heroku": 22.0, "infisical": 22.0, "freescout": 22.0}
+# The clients of the matrix wait less long than usual, for a stall must outlast them.
+TIMEOUTS = {"aws": 4, "database": 3, "heroku": 4, "infisical": 4, "freescout": 4}
+STALL_SECONDS = {"aws": 5.0, "postgres": 8.0, "heroku": 6.0, "infisical": 6.0, "freescout": 6.0}
 
 # The kinds of the matrix, and those of the sandbox that they are made of.
 KINDS = {

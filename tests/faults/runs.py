@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sandbox.__main__ import environment
 from tests.e2e.world import ROOT, Record, Sandbox, clean_environment
+from tests.faults.cases import TIMEOUTS
 
 CALLBACKS = Path(__file__).parent / "callback"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -65,6 +66,7 @@ class Running:
         command = [
             "ansible-playbook", "deprovision.yml", "-vvvv",
             "-e", f"email={email}", "-e", f"evidence_directory={place.parent / 'evidence'}",
+            *(word for system, seconds in TIMEOUTS.items() for word in ("-e", f"{system}_timeout={seconds}")),
         ]  # fmt: skip
         variables = {
             **environment(sandbox.status()),

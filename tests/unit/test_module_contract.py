@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import HIDDEN_BY_ACTION, Spec, execute
-from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, FREESCOUT, HEROKU, INFISICAL, LEDGER
+from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, DATABASE, FREESCOUT, HEROKU, INFISICAL, LEDGER
 
 from .contract import TYPES, Writes, breaches
 
@@ -214,7 +214,14 @@ for name in NAMES:
 
 @every_module
 def test_it_is_a_member_of_the_action_groups_whose_options_it_has_and_runs_inline(name: str) -> None:
-    groups = {"heroku": HEROKU, "infisical": INFISICAL, "aws": AWS, "freescout": FREESCOUT, "ledger": LEDGER}
+    groups = {
+        "heroku": HEROKU,
+        "database": DATABASE,
+        "infisical": INFISICAL,
+        "aws": AWS,
+        "freescout": FREESCOUT,
+        "ledger": LEDGER,
+    }
     wanted = {group for group, shared in groups.items() if shared.options.keys() <= loaded(name).SPEC.options.keys()}
     assert {group for group, members in RUNTIME["action_groups"].items() if name in members} == wanted
     assert f'ActionModule = inline_action("{name}")' in (ROOT / "plugins" / "action" / f"{name}.py").read_text()
