@@ -160,7 +160,7 @@ SPEC = (
     )
 )
 # What the guard of each later task needs; none of it is a secret.
-LEASE_PARAMS = ("ledger_prefix", "aws_region", "aws_endpoint_url", "aws_profile", "lease_seconds")
+LEASE_PARAMS = (*AWS.options, "ledger_prefix", "lease_seconds")
 
 
 def run(params: Params, check_mode: bool) -> Result:

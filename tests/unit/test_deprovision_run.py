@@ -104,7 +104,9 @@ def test_what_ends_a_run_does_not_renew_its_lease(run_main: ModuleRunner, store:
 
 def test_of_two_that_begin_at_once_one_goes_on(run_main: ModuleRunner, store: t.Any) -> None:
     """Two threads stand for two runs; each keeps its lease once it has it, as a run does."""
-    leases = _lease.Leases.from_params({**RUN, "aws_region": "us-east-1", "aws_endpoint_url": None, "aws_profile": None})
+    leases = _lease.Leases.from_params(
+        {**RUN, "aws_region": "us-east-1", "aws_endpoint_url": None, "aws_profile": None, "aws_timeout": 10}
+    )
     charge = _lease.Charge("run", OPERATOR, "here", ("jordan",), ("raptor_app",))
     outcomes: list[str] = []
     done = threading.Event()
