@@ -25,6 +25,9 @@ ATTESTED = "attested"
 INCONCLUSIVE = "inconclusive"
 MISSING = "missing"
 
+# How the event is called under which a rollback rotates.
+ROLLBACK = "ROLLBACK-"
+
 _DONE = (OBSERVED, ATTESTED)
 
 # E4 and S1: said in every result, so that nobody takes silence for coverage.
@@ -252,12 +255,27 @@ def separation_debt(app: str, owed: Facts) -> dict[str, t.Any]:
     return {"app": app, "kind": "role_separation", "since": owed["at"], "by": owed["by"]}
 
 
+def rollback_debt(credential: str, facts: Facts) -> dict[str, t.Any] | None:
+    """The rotation of a rollback (E5) that was begun and never proved to its end: until the last log window of its apps."""
+    intent = facts["intent"]
+    apps = [name.partition("-")[2] for name in facts if name.startswith("distributed-")]
+    finished = "dead" in facts and all(f"verified-{app}" in facts for app in apps)
+    if finished or not intent["event"].startswith(ROLLBACK):
+        return None
+    return {"credential": credential, "kind": "rollback", "since": intent["at"], "by": intent["operator"]}
+
+
 def debt_words(debt: t.Mapping[str, t.Any], since: str) -> str:
-    """A debt of either kind for a person: what is owed, C(since) when, and what pays it."""
+    """A debt for a person: what is owed, C(since) when, and what pays it."""
     if debt["kind"] == "role_separation":
         return (
             f"{debt['app']} works on the owner's credential since {since}, switched by {debt['by']} (E6)."
             " playbooks/rollback.yml -e restore=true pays the debt once the new credential works."
+        )
+    if debt["kind"] == "rollback":
+        return (
+            f"The rotation of {debt['credential']} in a rollback is not finished since {since}, begun by {debt['by']} (E5)."
+            " playbooks/rollback.yml continues it; with -e new_rotation=true it rotates once more instead."
         )
     return (
         f"The URL of {debt['credential']} is parked in {debt['kind']} {debt['name']} since {since}, because its store did not"

@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Reads from the ledger which credentials have their URL parked because their store did not take it (2b), and which people have
     an open event that waits for that.
-  - Reads also which apps work on the owner's credential (E6).
+  - Reads also which apps work on the owner's credential (E6), and which rotations of a rollback were never finished (E5).
 author:
   - Raxx platform team (@raxx)
 extends_documentation_fragment:
@@ -42,6 +42,7 @@ debts:
   description:
     - What is parked, where, since when and why (a code).
     - For an app that works on the owner's credential, C(app), C(kind) (V(role_separation)), C(since) and C(by).
+    - For a rotation of a rollback that is not finished, C(credential), C(kind) (V(rollback)), C(since) and C(by).
   returned: success
   type: list
   elements: dict
@@ -51,6 +52,11 @@ debts:
       name: /raxx/prod/raptor/RAPTOR_APP_DB_URL
       since: "2026-05-19T09:14:00.000000Z"
       code: unreachable
+rollback_since:
+  description: When the oldest rotation of a rollback that is not finished was begun (UTC, RFC 3339), or V(null).
+  returned: success
+  type: str
+  sample: "2026-05-19T10:02:11.000000Z"
 emails:
   description: The people whose open events wait for a parked URL, in the order in which the events were opened.
   returned: success
@@ -76,29 +82,36 @@ lines:
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
-from ansible_collections.raxx.deprovision.plugins.module_utils._progress import Credential, debt_words, separation_debt
+from ansible_collections.raxx.deprovision.plugins.module_utils._progress import (
+    Credential,
+    debt_words,
+    rollback_debt,
+    separation_debt,
+)
 
 SPEC = AWS + LEDGER + Spec(options={"credentials": {"type": "list", "elements": "str", "required": True}})
 
 
 def run(params: Params, check_mode: bool) -> Result:
     ledger = Ledger.from_params(params)
-    owing, debts = [], []
-    for name in params["credentials"]:
-        rotation = ledger.newest_rotation(name)
-        debt = Credential(name, 0, rotation.facts).debt() if rotation else None
-        if rotation and debt:
-            owing.append(rotation)
-            debts.append(debt)
+    newest = [rotation for rotation in map(ledger.newest_rotation, params["credentials"]) if rotation]
+    parked = [(rotation, Credential(rotation.credential, 0, rotation.facts).debt()) for rotation in newest]
+    owing = [rotation for rotation, debt in parked if debt]
+    rollbacks = [debt for rotation in newest if (debt := rollback_debt(rotation.credential, rotation.facts))]
     waiting = [
         record
         for record in (ledger.open_events() if owing else [])
         if any(rotation.begun >= record.event.opened for rotation in owing)
     ]
-    debts += [separation_debt(app, owed) for app, owed in ledger.role_separation_debts().items()]
+    debts = [
+        *(debt for _rotation, debt in parked if debt),
+        *(separation_debt(app, owed) for app, owed in ledger.role_separation_debts().items()),
+        *rollbacks,
+    ]
     return {
         "changed": False,
         "debts": debts,
+        "rollback_since": min((debt["since"] for debt in rollbacks), default=None),
         "emails": list(dict.fromkeys(record.event.email for record in waiting)),
         "direct_database_access": any(not any(name.startswith("waiver-") for name in record.facts) for record in waiting),
         "lines": [debt_words(debt, debt["since"]) for debt in debts] or ["nothing is owed"],

@@ -27,6 +27,21 @@ def test_another_rotation_is_the_way_back(sandbox: Sandbox) -> None:
     assert after["console"] == before["console"]
 
 
+def test_a_rollback_that_was_cut_short_is_continued(sandbox: Sandbox) -> None:
+    """E5, I5: the same command again finishes the rotation that was begun, and makes no other."""
+    rotations = sandbox.rotations()
+    sandbox.fault("heroku", "/config-vars$", "error", method="PATCH")
+    try:
+        cut = deprovision(sandbox, None, playbook=PLAYBOOK)
+    finally:
+        sandbox.mend()
+    assert cut.status != 0, cut.output
+    done = deprovision(sandbox, None, playbook=PLAYBOOK)
+    assert done.status == 0, done.output
+    assert sandbox.rotations() == {name: number + 1 for name, number in rotations.items()}
+    assert sandbox.vault() == sandbox.credential_url("raptor_app") == sandbox.config()["RAPTOR_APP_DATABASE_URL"]
+
+
 def test_an_app_that_works_on_the_owners_credential_is_not_verified(sandbox: Sandbox) -> None:
     """E6, C4: switched off it serves; nothing is complete until it is switched on again, which takes a credential that works."""
     off = deprovision(sandbox, None, playbook=PLAYBOOK, restore=False)

@@ -61,6 +61,29 @@ def test_who_had_no_direct_access_is_not_given_more_to_do(run_main: ModuleRunner
     assert run_main("deprovision_debts", DEBTS, check=True).result["direct_database_access"] is False
 
 
+def test_a_rollback_is_owed_until_its_last_log_window(run_main: ModuleRunner, store: t.Any) -> None:
+    """E5."""
+    claim = {
+        "ledger_prefix": PREFIX,
+        "credential": "raptor_app",
+        "since": "2026-05-19T09:14:00Z",
+        "url": "postgres://raptor_app:old@db.example:5432/raptor",
+        "event": "ROLLBACK-2026-05-19",
+        "operator": OPERATOR,
+    }
+    where = {"credential": "raptor_app", "rotation": run_main("deprovision_rotation", claim).result["number"]}
+    begun = run_main("deprovision_debts", DEBTS).result
+    assert [(debt["credential"], debt["kind"], debt["by"]) for debt in begun["debts"]] == [("raptor_app", "rollback", OPERATOR)]
+    assert begun["rollback_since"] == begun["debts"][0]["since"]
+    assert "rollback.yml continues it; with -e new_rotation=true" in begun["lines"][0]
+
+    record(run_main, {"dead": {}, "distributed-raptor": {}}, **where)
+    assert run_main("deprovision_debts", DEBTS).result["rollback_since"] == begun["rollback_since"]
+    record(run_main, {"verified-raptor": {}}, **where)
+    ended = run_main("deprovision_debts", DEBTS).result
+    assert (ended["debts"], ended["rollback_since"]) == ([], None)
+
+
 def test_a_ledger_that_cannot_be_read_is_no_clean_sheet(run_main: ModuleRunner, store: t.Any) -> None:
     broken = f"{PREFIX}/credentials/raptor_app/0001/intent"
     store.put_parameter(Name=broken, Value="{", Type="String")
