@@ -54,7 +54,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Case:
-    """C(stratum) is what a sample takes some of each of. C(kill_whole) kills workers as well, as when the machine dies."""
+    """C(stratum) is what a sample takes some of each of. C(kill_whole) kills workers as well, as when the machine dies.
+
+    C(first) is a run that must change nothing, before all others: a check run, or one that cannot write its evidence. With
+    C(slow_logins) the leaver's clients are half way through a log-in when the passwords change. With C(again) one more
+    run follows when everything is complete.
+    """
 
     id: str
     stratum: str
@@ -63,8 +68,16 @@ class Case:
     kill_after: float | None = None
     kill_whole: bool = False
     together: tuple[float, ...] = ()
+    first: t.Literal["", "check", "no-evidence"] = ""
+    slow_logins: bool = False
+    again: bool = False
     people: tuple[str, ...] = ()
     more: Record = field(default_factory=dict)
+
+    @property
+    def runner(self) -> bool:
+        """Whether its runs are made by ansible-runner, which keeps events and artifacts of its own."""
+        return self.stratum in ("executed-then-error", "throttled")
 
     @property
     def killed(self) -> bool:
@@ -116,7 +129,12 @@ def cases(log: t.Iterable[Record], tasks: int, seconds: float, people: t.Sequenc
     first, second = people[:2]
     for number, offset in enumerate((0.0, 0.0, 0.5, 1.5, 3.0, round(seconds / 2, 1))):
         who = (first, second) if number == 1 else (first, first)
-        found.append(Case(f"two-runs={number + 1}", "two-runs", together=(0.0, offset), people=who))
+        found.append(Case(f"two-runs={number + 1}", "two-runs", together=(0.0, offset), people=who, again=True))
+    found += [
+        Case("first=check", "first", first="check"),
+        Case("first=no-evidence", "first", first="no-evidence"),
+        Case("slow-logins", "slow-logins", slow_logins=True),
+    ]
     return found
 
 

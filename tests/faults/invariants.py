@@ -12,17 +12,22 @@ import json
 import time
 import typing as t
 from dataclasses import dataclass, field
+from functools import partial
 
 import psycopg2
 import requests
 from psycopg2.extensions import connection
 
 from tests.e2e.world import ARCHIVER_PARAMETER, CONFIG_VARS, LEDGER, OPERATOR, RAPTOR, Record, Sandbox, login_state
+from tests.faults.cases import APPLICATION
 from tests.faults.runs import Run, claims
 from tests.leaks import Leaks
+from tests.slow_login import SlowClient
 
 PARKED = "/raxx/sandbox/raptor/RAPTOR_APP_DB_URL"
 SETTLE_SECONDS = 10.0
+OUTCOME_UNKNOWN = ("error", "act-then-error", "act-then-drop", "stall", "garbage")
+NEEDS_NO_LEASE = ("console_memberships", "console_sessions", "deprovision_run")  # the lock-out waits for nobody
 SHORTEST_SECRET = 8  # what is shorter is no secret, such as the word that the prerequisites write to see that they may
 
 Check = t.Callable[["Story"], t.Iterator[str]]
@@ -41,6 +46,10 @@ class Story:
     sessions: dict[str, connection] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
     killed: bool = False
+    slow_logins: bool = False
+    slow: dict[str, SlowClient] = field(default_factory=dict)
+    calls: list[Record] = field(default_factory=list)
+    calls_before: int = 0
     dump: Record = field(default_factory=dict)
     urls: dict[str, str] = field(default_factory=dict)
     config: dict[str, str] = field(default_factory=dict)
@@ -50,15 +59,25 @@ class Story:
         self.old_urls = {name: self.config[variable] for name, variable in CONFIG_VARS.items()}
         # What the leaver has open on their own machine.
         self.sessions = {name: psycopg2.connect(url, sslmode="require") for name, url in self.old_urls.items()}
+        if self.slow_logins:
+            self.slow = {name: SlowClient(url, partial(self._rotated, name)) for name, url in self.old_urls.items()}
+            for client in self.slow.values():
+                client.start()
         self.before, self.old_releases = self.sandbox.dump(), len(self.sandbox.releases())
 
+    def _rotated(self, name: str) -> bool:
+        return bool(self.sandbox.rotations()[name] > 0)
+
     def end(self) -> None:
+        for client in self.slow.values():
+            client.stop()
         for session in self.sessions.values():
             with contextlib.suppress(psycopg2.Error):
                 session.close()
 
     def look(self) -> None:
         """Sees how everything is now; a rotation that is under way is waited for."""
+        self.calls = self.sandbox.control("GET", "/calls")
         deadline = time.monotonic() + SETTLE_SECONDS
         while time.monotonic() < deadline:
             self.dump, self.config = self.sandbox.dump(), self.sandbox.config()
@@ -135,6 +154,37 @@ def writes_no_row_or_ticket_twice(story: Story) -> t.Iterator[str]:
                     yield f"{number} notes with {words!r} on the ticket of {email}"
 
 
+def never_repeats_blindly(story: Story) -> t.Iterator[str]:
+    """I4"""
+    unsure: dict[tuple[str, ...], Record] = {}
+    for call in story.calls:
+        if not _is_ours(call):
+            continue
+        if not call["writes"]:
+            unsure = {key: earlier for key, earlier in unsure.items() if key[0] != call["system"]}
+            continue
+        key = (call["system"], call["method"], call["path"])
+        if key in unsure:
+            yield f"{' '.join(key)} was made again without a look, after {unsure[key]['struck']}"
+        if call["struck"] in OUTCOME_UNKNOWN:
+            unsure[key] = call
+
+
+def one_run_writes_at_a_time(story: Story) -> t.Iterator[str]:
+    """I3"""
+    writes: list[tuple[str, str]] = []
+    for file in (story.run.place.parent / "evidence" / "runs").glob("*.jsonl"):
+        for text in file.read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(ValueError):  # the last line of a run that was killed may be half a line
+                record = json.loads(text)
+                if record["kind"] == "write" and record["module"] not in NEEDS_NO_LEASE:
+                    writes.append((record["at"], record["chain_uid"]))
+    order = [run for _at, run in sorted(writes)]
+    turns = [run for run, before in zip(order, ["", *order], strict=False) if run != before]
+    if len(turns) > len(set(turns)):
+        yield f"runs wrote in turns: {turns}"
+
+
 def keeps_the_order_of_records(story: Story) -> t.Iterator[str]:
     """I9"""
     for email in story.people:
@@ -161,7 +211,9 @@ def leaks_nothing(story: Story) -> t.Iterator[str]:
     """I10"""
     leaks = Leaks(story.secrets())
     places = [run.place for run in story.runs] + [story.run.place.parent / "evidence"]
-    yield from leaks.below(*places)
+    # What ansible-runner writes down of its caller's environment is no output of the run (docs/operations.md, Limits).
+    environments = [path for place in places for path in place.glob("private/artifacts/*/command")]
+    yield from leaks.below(*places, but=environments)
     logs = [path for path in story.sandbox.state.rglob("*.log") if path.is_file()]
     for path in logs:
         yield from (f"{path}: {name}" for name in leaks.in_bytes(path.read_bytes()))
@@ -175,6 +227,26 @@ def leaks_nothing(story: Story) -> t.Iterator[str]:
     for name, content in plain.items():
         text = json.dumps(content, ensure_ascii=False).encode()
         yield from (f"{name}: {secret}" for secret in leaks.in_bytes(text))
+
+
+# -- after a run that must change nothing, for it is a check run, cannot write its evidence, or has nothing to do any more
+
+
+def changed_nothing(story: Story) -> t.Iterator[str]:
+    """I11, I13, I14"""
+    if story.dump != story.before:
+        yield f"{', '.join(name for name in story.dump if story.dump[name] != story.before[name])} changed"
+    yield from (
+        f"{call['method']} {call['path']} was called"
+        for call in story.calls[story.calls_before :]
+        if call["writes"] and _is_ours(call)
+    )
+    if not story.run.check and story.run.changed:
+        yield f"the recap counts {story.run.changed} changes"
+
+
+def _is_ours(call: Record) -> bool:
+    return bool(call["system"] != "postgres" or call["path"].startswith(f"{APPLICATION}: "))
 
 
 # -- what a run that was not killed says of itself
@@ -230,6 +302,8 @@ def killed_the_old_credentials(story: Story) -> t.Iterator[str]:
             yield f"the old password of {name} gets {state}"
         if _answers(story.sessions[name]):
             yield f"a session with the old password of {name} lives"
+        if name in story.slow and story.slow[name].answers():
+            yield f"a log-in with the old password of {name} was half done at the rotation, and its session lives"
 
 
 def agrees_everywhere(story: Story) -> t.Iterator[str]:
@@ -303,7 +377,7 @@ def serves(story: Story) -> t.Iterator[str]:
 
 AT_ANY_TIME: tuple[Check, ...] = (
     keeps_a_working_credential, hands_out_only_what_is_stored, rotates_at_most, writes_no_row_or_ticket_twice,
-    keeps_the_order_of_records, leaves_colleagues_alone, leaks_nothing,
+    never_repeats_blindly, one_run_writes_at_a_time, keeps_the_order_of_records, leaves_colleagues_alone, leaks_nothing,
 )  # fmt: skip
 WHEN_COMPLETE: tuple[Check, ...] = (
     took_access_away, killed_the_old_credentials, agrees_everywhere, recorded_it_once, left_nothing_behind,

@@ -15,7 +15,15 @@ from pathlib import Path
 from tests.e2e.world import LEAVER, ROOT, Record, Sandbox
 from tests.faults import seed
 from tests.faults.cases import Case, cases
-from tests.faults.invariants import AT_ANY_TIME, WHEN_COMPLETE, Check, Story, says_what_is_so
+from tests.faults.invariants import (
+    AT_ANY_TIME,
+    WHEN_COMPLETE,
+    Check,
+    Story,
+    changed_nothing,
+    leaks_nothing,
+    says_what_is_so,
+)
 from tests.faults.runs import Run, Running, claims, wait_for_end
 from tests.leaks import CommandLines, Leaks
 
@@ -48,8 +56,8 @@ def baseline(place: Path, *, root: Path = ROOT, every: bool = False) -> Baseline
     """Makes the run, and holds it against every invariant too. C(every) is for a matrix without any kind left out."""
     outcome = Outcome("baseline")
     log: list[Record] = []
-    story, _ = _play(Case("baseline", "baseline"), place, None, outcome, root, log)
-    run = story.run
+    story, _ = _play(Case("baseline", "baseline", again=True), place, None, outcome, root, log)
+    run = story.runs[0]
     assert run.word == "COMPLETE", run.output[-3000:]
     assert not outcome.violations, outcome.violations
     return Baseline(claims(run.result), cases(log, run.tasks, run.seconds, (LEAVER, COLLEAGUE), every=every), outcome)
@@ -96,8 +104,10 @@ def _play(
     place.mkdir(parents=True)
     people = tuple(dict.fromkeys(case.people)) or (LEAVER,)
     with Sandbox(place, seed.hostile()) as sandbox:
-        story = Story(sandbox, people, base, killed=case.killed or bool(case.together))
+        story = Story(sandbox, people, base, killed=case.killed or bool(case.together), slow_logins=case.slow_logins)
         story.begin()
+        if case.first:
+            _without_effect(story, _unable(case, sandbox, place, root), outcome)
         if case.fault:
             sandbox.control("POST", "/faults", case.fault)
         try:
@@ -109,11 +119,14 @@ def _play(
             if log is not None:
                 log += sandbox.control("GET", "/calls")
             for email in people:
-                _finish(story, email, outcome, root)
+                _finish(story, email, outcome, root, runner=case.runner)
             if case.killed and not all(wait_for_end(str(run.place)) for run in story.runs):
                 outcome.violations.append("I3: a process of a killed run is left")
             story.look()
             _check(story, WHEN_COMPLETE, outcome, "at the end")
+            if case.again:
+                story.before, story.calls_before = story.dump, len(story.calls)
+                _without_effect(story, Running(sandbox, place / "once-more", people[0], root=root).wait(), outcome)
         finally:
             story.end()
         return story, story.secrets()
@@ -122,7 +135,7 @@ def _play(
 def _first(case: Case, sandbox: Sandbox, place: Path, root: Path) -> t.Iterator[Run]:
     """The run that something happens to, or the runs that happen at once."""
     if not case.together:
-        running = Running(sandbox, place / "run-1", LEAVER, root=root, kill_task=case.kill_task)
+        running = Running(sandbox, place / "run-1", LEAVER, root=root, kill_task=case.kill_task, runner=case.runner)
         if case.kill_after is not None:
             running.kill_after(case.kill_after, whole=case.kill_whole)
         yield running.wait()
@@ -134,14 +147,31 @@ def _first(case: Case, sandbox: Sandbox, place: Path, root: Path) -> t.Iterator[
     yield from [running.wait() for running in going]
 
 
-def _finish(story: Story, email: str, outcome: Outcome, root: Path) -> None:
+def _unable(case: Case, sandbox: Sandbox, place: Path, root: Path) -> Run:
+    """A run that must change nothing: a check run, or one whose evidence has no place."""
+    evidence = place / "evidence"
+    if case.first == "no-evidence":
+        evidence.touch()
+    run = Running(sandbox, place / "first", LEAVER, root=root, check=case.first == "check").wait()
+    if case.first == "no-evidence":
+        evidence.unlink()
+    return run
+
+
+def _without_effect(story: Story, run: Run, outcome: Outcome) -> None:
+    story.runs.append(run)
+    story.look()
+    _check(story, (changed_nothing, leaks_nothing), outcome, f"after {run.place.name}")
+
+
+def _finish(story: Story, email: str, outcome: Outcome, root: Path, *, runner: bool = False) -> None:
     """The same command again until it is complete, at most so many times."""
     done = [run for run in story.runs if run.word == "COMPLETE" and (run.result or {}).get("email") == email]
     place = story.runs[0].place.parent
     for number in range(1, MORE_RUNS + 1):
         if done:
             return
-        run = Running(story.sandbox, place / f"again-{email.partition('.')[0]}-{number}", email, root=root).wait()
+        run = Running(story.sandbox, place / f"again-{email.partition('.')[0]}-{number}", email, root=root, runner=runner).wait()
         _judge(story, run, outcome, len(story.runs))
         if run.word == "COMPLETE":
             return

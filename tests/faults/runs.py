@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -35,6 +36,7 @@ class Run:
     output: str
     seconds: float
     tasks: int
+    check: bool = False
 
     @property
     def killed(self) -> bool:
@@ -51,6 +53,11 @@ class Run:
         return found if found in WORDS else ""
 
     @property
+    def changed(self) -> int:
+        """How many changes its recap counts."""
+        return sum(int(number) for number in re.findall(r" changed=(\d+) ", self.output.rpartition("PLAY RECAP")[2]))
+
+    @property
     def result(self) -> Record | None:
         files = list((self.place.parent / "evidence").glob("*/result.json"))
         return json.loads(files[0].read_text(encoding="utf-8")) if len(files) == 1 else None
@@ -59,15 +66,30 @@ class Run:
 class Running:
     """A run that goes on."""
 
-    def __init__(self, sandbox: Sandbox, place: Path, email: str, *, root: Path = ROOT, kill_task: int | None = None) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        place: Path,
+        email: str,
+        *,
+        root: Path = ROOT,
+        kill_task: int | None = None,
+        check: bool = False,
+        runner: bool = False,
+    ) -> None:
         place.mkdir(parents=True)
         self.place = place
         self.mark = str(place)
-        command = [
-            "ansible-playbook", "deprovision.yml", "-vvvv",
+        self._check = check
+        arguments = [
+            *(["--check"] if check else []), "-vvvv",
             "-e", f"email={email}", "-e", f"evidence_directory={place.parent / 'evidence'}",
             *(word for system, seconds in TIMEOUTS.items() for word in ("-e", f"{system}_timeout={seconds}")),
         ]  # fmt: skip
+        command = ["ansible-playbook", "deprovision.yml", *arguments]
+        if runner:
+            private = ["ansible-runner", "run", str(place / "private"), "--project-dir", str(root), "-p", "deprovision.yml"]
+            command = [*private, "--cmdline", shlex.join(arguments)]
         variables = {
             **environment(sandbox.status()),
             **clean_environment(place / "home"),
@@ -110,7 +132,7 @@ class Running:
         output = COLOUR.sub("", (self.place / "output").read_text(encoding="utf-8", errors="replace"))
         tasks = self.place / "tasks"
         names = tasks.read_text(encoding="utf-8").splitlines() if tasks.exists() else []
-        return Run(self.place, status, output, seconds, len(names))
+        return Run(self.place, status, output, seconds, len(names), self._check)
 
 
 def processes(mark: str) -> list[int]:

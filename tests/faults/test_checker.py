@@ -18,9 +18,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 UTILS = "plugins/module_utils"
 
 
-def play(place: Path, changes: list[tuple[str, str, str]], **fault: object) -> Outcome:
+def play(place: Path, changes: list[tuple[str, str, str]], *, slow_logins: bool = False, **fault: object) -> Outcome:
     root = without(place / "checkout", changes)
-    case = Case("without", "without", fault={"times": 1, **fault})
+    case = Case("without", "without", fault={"times": 1, **fault} if fault else None, slow_logins=slow_logins)
     (outcome,) = Matrix(place / "cases", None, workers=1, root=root).play([case])
     assert not any(line.startswith("harness") for line in outcome.violations), outcome.violations
     return outcome
@@ -44,6 +44,14 @@ def test_without_the_read_back_a_lost_write_passes_as_done(tmp_path: Path) -> No
     ]  # fmt: skip
     outcome = play(tmp_path, changes, system="aws", method="ANY", path="PutParameter .*/AUDIT_ARCHIVER_DB_URL$", kind="error")
     assert any("says_what_is_so" in line or "hands_out_only" in line for line in outcome.violations), outcome
+
+
+def test_without_the_sweep_a_log_in_that_was_half_done_gets_a_session(tmp_path: Path) -> None:
+    """I7: Heroku ends the sessions that there are when it changes the password, and cannot see who is about to log in."""
+    swept = "    first = end_sessions("
+    off = "    return EndedSessions(0, 0, None), 0.0\n"
+    outcome = play(tmp_path, [(f"{UTILS}/_login_proof.py", swept, off + swept)], slow_logins=True)
+    assert any("killed_the_old" in line and "half done" in line for line in outcome.violations), outcome
 
 
 def test_a_planted_leak_is_found(tmp_path: Path) -> None:
