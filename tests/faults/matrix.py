@@ -126,7 +126,9 @@ def _play(
             _check(story, WHEN_COMPLETE, outcome, "at the end")
             if case.again:
                 story.before, story.calls_before = story.dump, len(story.calls)
-                _without_effect(story, Running(sandbox, place / "once-more", people[0], root=root).wait(), outcome)
+                # Where the evidence of the person is, or it would be written anew.
+                where = next(run for run in story.runs if run.word == "COMPLETE" and run.email == people[0]).place.parent
+                _without_effect(story, Running(sandbox, where / "once-more", people[0], root=root).wait(), outcome)
         finally:
             story.end()
         return story, story.secrets()
@@ -166,7 +168,7 @@ def _without_effect(story: Story, run: Run, outcome: Outcome) -> None:
 
 def _finish(story: Story, email: str, outcome: Outcome, root: Path, *, runner: bool = False) -> None:
     """The same command again until it is complete, at most so many times."""
-    done = [run for run in story.runs if run.word == "COMPLETE" and (run.result or {}).get("email") == email]
+    done = [run for run in story.runs if run.word == "COMPLETE" and run.email == email]
     place = story.runs[0].place.parent
     for number in range(1, MORE_RUNS + 1):
         if done:

@@ -29,9 +29,10 @@ WORDS = ("COMPLETE", "INCOMPLETE", "FAILED", "REFUSED")
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has ended. C(status) is negative for a signal. C(place) holds whatever it left behind."""
+    """A run for C(email) that has ended. C(status) is negative for a signal. C(place) holds whatever it left behind."""
 
     place: Path
+    email: str
     status: int
     output: str
     seconds: float
@@ -59,8 +60,10 @@ class Run:
 
     @property
     def result(self) -> Record | None:
-        files = list((self.place.parent / "evidence").glob("*/result.json"))
-        return json.loads(files[0].read_text(encoding="utf-8")) if len(files) == 1 else None
+        files = (self.place.parent / "evidence").glob("*/result.json")
+        found = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        mine = [result for result in found if result["email"] == self.email]
+        return mine[0] if len(mine) == 1 else None
 
 
 class Running:
@@ -80,7 +83,7 @@ class Running:
         place.mkdir(parents=True)
         self.place = place
         self.mark = str(place)
-        self._check = check
+        self._email, self._check = email, check
         arguments = [
             *(["--check"] if check else []), "-vvvv",
             "-e", f"email={email}", "-e", f"evidence_directory={place.parent / 'evidence'}",
@@ -89,7 +92,7 @@ class Running:
         command = ["ansible-playbook", "deprovision.yml", *arguments]
         if runner:
             private = ["ansible-runner", "run", str(place / "private"), "--project-dir", str(root), "-p", "deprovision.yml"]
-            command = [*private, "--cmdline", shlex.join(arguments)]
+            command = [*private, f"--cmdline={shlex.join(arguments)}"]
         variables = {
             **environment(sandbox.status()),
             **clean_environment(place / "home"),
@@ -132,7 +135,7 @@ class Running:
         output = COLOUR.sub("", (self.place / "output").read_text(encoding="utf-8", errors="replace"))
         tasks = self.place / "tasks"
         names = tasks.read_text(encoding="utf-8").splitlines() if tasks.exists() else []
-        return Run(self.place, status, output, seconds, len(names), self._check)
+        return Run(self.place, self._email, status, output, seconds, len(names), self._check)
 
 
 def processes(mark: str) -> list[int]:
