@@ -73,6 +73,11 @@ class LogWindow:
             return PERMISSION_ERROR
         return INCONCLUSIVE if self.gaps or not self.lines else CLEAN
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is wrong with what was seen but that nobody used the app."""
+        return not (self.authentication_failures or self.permission_errors or self.gaps or self.requests)
+
 
 def read_line(raw: str, roles: t.Collection[str]) -> LogLine | None:
     """A line as Logplex gives it, or V(None) if it is not one. Failures of other database roles are of no interest."""

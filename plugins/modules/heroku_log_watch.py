@@ -43,6 +43,12 @@ options:
     description: Length of the window in seconds.
     type: int
     default: 600
+  quiet_wait:
+    description:
+      - How many seconds at most the window is made longer while there is no request in it, for an app that nobody uses proves
+        little.
+    type: int
+    default: 0
   expected_refusals:
     description:
       - For each role how many refused logins at most are probes of our own. They are only expected from the database's own log
@@ -138,7 +144,7 @@ own_denials:
   sample: 0
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ansible_collections.raxx.deprovision.plugins.module_utils import _log_lines
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
@@ -155,6 +161,7 @@ SPEC = HEROKU + Spec(
         "roles": {"type": "list", "elements": "str", "required": True},
         "since": {"type": "str"},
         "window": {"type": "int", "default": 600},
+        "quiet_wait": {"type": "int", "default": 0},
         "expected_refusals": {"type": "dict", "default": {}},
         "expected_denials": {"type": "int", "default": 0},
         "lines": {"type": "int", "default": 1500},
@@ -162,24 +169,33 @@ SPEC = HEROKU + Spec(
 )
 BUFFER = 1500  # lines that Heroku keeps
 SHOWN = 20  # entries of each kind in the details of a failure
+QUIET_STEP = timedelta(seconds=5)
 
 
 def run(params: Params, check_mode: bool) -> Result:
     since = parse(params["since"], "since") if params["since"] else now()
     until = since + timedelta(seconds=params["window"])
     expected = _counts(params["expected_refusals"] or {})
-    if params["lines"] < 1 or params["window"] < 0:
-        raise DeprovisionError("invalid_input", "lines must be at least 1, and window not below 0.")
+    if params["lines"] < 1 or params["window"] < 0 or params["quiet_wait"] < 0:
+        raise DeprovisionError("invalid_input", "lines must be at least 1, window and quiet_wait not below 0.")
     client = HerokuClient.from_params(params)
-    view = watch(client, params["app"], roles=params["roles"], since=since, until=until, buffer=min(params["lines"], BUFFER))
-    window = judge(
-        view.lines,
-        since,
-        until,
-        expected_refusals=expected,
-        expected_denials=params["expected_denials"],
-        gaps=view.gaps,
-    )
+
+    def look(until: datetime) -> LogWindow:
+        view = watch(client, params["app"], roles=params["roles"], since=since, until=until, buffer=min(params["lines"], BUFFER))
+        return judge(
+            view.lines,
+            since,
+            until,
+            expected_refusals=expected,
+            expected_denials=params["expected_denials"],
+            gaps=view.gaps,
+        )
+
+    window = look(until)
+    limit = until + timedelta(seconds=params["quiet_wait"])
+    while window.quiet and until < limit:
+        until = min(max(until, now()) + QUIET_STEP, limit)
+        window = look(until)
     if window.verdict != _log_lines.CLEAN:
         raise _failure(params["app"], window)
     return {"changed": False, "since": format_time(since), "until": format_time(until), **_facts(window)}

@@ -188,6 +188,21 @@ def test_an_empty_window_proves_nothing(run_main: ModuleRunner, script: response
     assert run_main("heroku_log_watch", PARAMS).code == "log_inconclusive"
 
 
+def test_a_window_without_a_request_is_made_longer(run_main: ModuleRunner, script: responses.RequestsMock, clock: Clock) -> None:
+    """C4: until there is one, or for so long."""
+    request = event(62, 'at=info method=GET path="/" status=200', "heroku[router]")
+    expect_stream(script, clock, event(1), 61.0)
+    expect_stream(script, clock, event(1), request, 10.0)
+    result = run_main("heroku_log_watch", {**PARAMS, "quiet_wait": 20}).result
+    assert (result["lines"], result["requests"], result["until"]) == (2, 1, "2026-05-19T10:01:06.000000Z")
+
+    clock.time = SINCE
+    expect_stream(script, clock, event(1), 61.0)
+    expect_stream(script, clock, event(1), 61.0)
+    result = run_main("heroku_log_watch", {**PARAMS, "quiet_wait": 3}).result
+    assert (result["lines"], result["requests"], result["until"]) == (1, 0, "2026-05-19T10:01:03.000000Z")
+
+
 @pytest.mark.parametrize("cut", [None, requests.exceptions.ConnectionError("reset"), OSError("reset"), ValueError("closed")])
 def test_a_cut_stream_is_opened_anew_and_lines_count_once(
     run_main: ModuleRunner, script: responses.RequestsMock, clock: Clock, cut: Exception | None
