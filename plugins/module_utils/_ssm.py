@@ -10,6 +10,7 @@ not by botocore, which would repeat a write whose outcome is unknown.
 from __future__ import annotations
 
 import functools
+import os
 import time
 import typing as t
 from dataclasses import dataclass, field
@@ -102,15 +103,11 @@ class SsmClient:
         before_write: Guard = before_write,
     ) -> None:
         self._before_write = before_write
-        self._endpoint_url = check_base_url(SYSTEM, endpoint_url) if endpoint_url else None
-        self._timeout = timeout
+        endpoint = check_base_url(SYSTEM, endpoint_url) if endpoint_url else None
+        self._client = functools.partial(
+            _client, region=region, endpoint_url=endpoint, profile=profile or None, timeout=timeout, settings=_settings()
+        )
         self._sleep = sleep
-        try:
-            session = Session(profile=profile or None)
-            session.register_component("data_loader", api_descriptions())
-            self._session = boto3.Session(botocore_session=session, region_name=region)
-        except exceptions.BotoCoreError as error:
-            raise _settings_error(error) from None
         self._ssm = self._client("ssm")
 
     def get(self, name: str, *, decrypt: bool = True) -> Parameter | None:
@@ -198,24 +195,6 @@ class SsmClient:
         """The ARN of the identity whose credentials are used; asks STS."""
         return str(_part(self._call("get_caller_identity", "", client=self._client("sts")), "Arn"))
 
-    def _client(self, service: str) -> t.Any:
-        local = is_loopback(self._endpoint_url or "")
-        try:
-            return t.cast(t.Any, self._session).client(
-                service,
-                endpoint_url=self._endpoint_url,
-                config=Config(
-                    connect_timeout=min(5.0, self._timeout),
-                    read_timeout=self._timeout,
-                    retries={"mode": "standard", "total_max_attempts": 1},
-                    ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs do not know it
-                    # A proxy of the environment must never see calls that are meant for this machine.
-                    proxies={} if local else None,
-                ),
-            )
-        except (exceptions.BotoCoreError, ValueError) as error:
-            raise _settings_error(error) from None
-
     def _observe(self, name: str) -> Parameter | None:
         try:
             return self.get(name)
@@ -254,6 +233,41 @@ def api_descriptions() -> Loader:
     for name in ("endpoints", "partitions", "sdk-default-configuration"):
         loader.load_data(name)
     return loader
+
+
+def _settings() -> tuple[tuple[str, str], ...]:
+    """What in the environment says whose credentials are used, and how."""
+    return tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
+
+
+@functools.cache
+def _client(
+    service: str,
+    *,
+    region: str,
+    endpoint_url: str | None,
+    profile: str | None,
+    timeout: float,
+    settings: tuple[tuple[str, str], ...],  # part of the key of the cache
+) -> t.Any:
+    """boto3's client of C(service). To make one takes longer than the calls of a task, so a process makes each once."""
+    try:
+        session = Session(profile=profile)
+        session.register_component("data_loader", api_descriptions())
+        return t.cast(t.Any, boto3.Session(botocore_session=session, region_name=region)).client(
+            service,
+            endpoint_url=endpoint_url,
+            config=Config(
+                connect_timeout=min(5.0, timeout),
+                read_timeout=timeout,
+                retries={"mode": "standard", "total_max_attempts": 1},
+                ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs do not know it
+                # A proxy of the environment must never see calls that are meant for this machine.
+                proxies={} if is_loopback(endpoint_url or "") else None,
+            ),
+        )
+    except (exceptions.BotoCoreError, ValueError) as error:
+        raise _settings_error(error) from None
 
 
 def from_params(params: t.Mapping[str, t.Any], before_write: Guard = before_write) -> SsmClient:

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import gc
 import json
 import typing as t
 from importlib import import_module
@@ -12,6 +15,8 @@ from importlib.util import find_spec
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import filter_loader, test_loader
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._in_charge import watched
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import (
     HIDDEN,
@@ -23,6 +28,11 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._module import (
     searchable,
     shown,
 )
+from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS
+
+# The controller evaluates no filter and no test, so without this each worker would read all of them anew.
+filter_loader.get("ansible.builtin.default")
+test_loader.get("ansible.builtin.defined")
 
 
 def inline_action(name: str) -> type[InlineAction]:
@@ -33,8 +43,20 @@ def inline_action(name: str) -> type[InlineAction]:
     """
     module = import_module(f"ansible_collections.raxx.deprovision.plugins.modules.{name}")
     if "boto3" in module.SPEC.libraries and find_spec("boto3"):
-        import_module("ansible_collections.raxx.deprovision.plugins.module_utils._ssm").api_descriptions()
+        _warm_up_aws()
+    # What is there by now stays. A collector that went through it in a worker would copy the memory that it shares with us.
+    gc.freeze()
     return type("ActionModule", (InlineAction,), {"spec": module.SPEC, "module_run": staticmethod(module.run), "name": name})
+
+
+@functools.cache
+def _warm_up_aws() -> None:
+    """Makes the client that most tasks use, with the defaults of their options; a task with others makes its own."""
+    ssm = import_module("ansible_collections.raxx.deprovision.plugins.module_utils._ssm")
+    ssm.api_descriptions()
+    params = ArgumentSpecValidator(AWS.options).validate({}).validated_parameters
+    with contextlib.suppress(DeprovisionError):
+        ssm.from_params(params)
 
 
 class InlineAction(ActionBase):

@@ -31,7 +31,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Stubber]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-access-key")
     monkeypatch.setattr(_ssm, "RETRY_DELAYS", (0.0, 0.0, 0.0))
     client = boto3.client("ssm", region_name="us-east-1")
-    monkeypatch.setattr(_ssm.SsmClient, "_client", lambda self, service: client)
+    monkeypatch.setattr(_ssm, "_client", lambda service, **more: client)
     with Stubber(client) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
@@ -389,7 +389,7 @@ class TestClient:
 
     def test_pauses_grow(self, aws: Stubber, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.undo()
-        monkeypatch.setattr(_ssm.SsmClient, "_client", lambda self, service: aws.client)
+        monkeypatch.setattr(_ssm, "_client", lambda service, **more: aws.client)
         pauses: list[float] = []
         for _ in range(4):
             aws.add_client_error("get_parameter", "ThrottlingException", http_status_code=400)
@@ -406,8 +406,8 @@ def test_whoami_asks_sts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-access-key")
     sts = boto3.client("sts", region_name="us-east-1")
+    monkeypatch.setattr(_ssm, "_client", lambda service, **more: {"sts": sts, "ssm": None}[service])
     client = _ssm.SsmClient("us-east-1")
-    monkeypatch.setattr(_ssm.SsmClient, "_client", lambda self, service: {"sts": sts}[service])
     with Stubber(sts) as stubber:
         stubber.add_response("get_caller_identity", {"Arn": "arn:aws:iam::1:user/op"}, {})
         assert client.whoami() == "arn:aws:iam::1:user/op"
