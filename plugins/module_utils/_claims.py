@@ -108,7 +108,7 @@ def _step(step: str, claims: t.Sequence[Claim]) -> t.Dict[str, t.Any]:
         "title": TITLES[step],
         "grade": weakest,
         "result": ", ".join(dict.fromkeys(claim.result for claim in shown)),
-        "at": max((claim.at for claim in claims if claim.at), key=parse, default=None),
+        "at": max((claim.at for claim in shown if claim.at), key=parse, default=None),
         "detail": "; ".join(dict.fromkeys(f"{claim.subject}: {claim.detail}".strip(": ") for claim in shown if claim.detail)),
     }
 
@@ -120,11 +120,11 @@ def _lockout(facts: Facts, console: str) -> t.List[Claim]:
     name = fact_name("lockout", console)
     lockout = facts.get(name)
     kinds = (
-        ("1a", "memberships", "group", "removed", "No group membership is left"),
-        ("1b", "sessions", "id", "ended", "No active session is left"),
+        ("1a", "memberships", "group", "removed", "", "No group membership is left"),
+        ("1b", "sessions", "id", "ended", "session", "No active session is left"),
     )
     claims = []
-    for step, kind, key, verb, statement in kinds:
+    for step, kind, key, verb, noun, statement in kinds:
         claim = Claim(f"{step}/{console}", step, console, statement, MISSING, "open")
         if lockout:
             sources = (source(name), source("before"))
@@ -133,20 +133,27 @@ def _lockout(facts: Facts, console: str) -> t.List[Claim]:
                 detail = f"no Console account, as {claim.by} stated; none was found"
                 claim = replace(claim, grade=ATTESTED, result="no account", detail=detail)
             else:
-                result, detail = _taken(facts.get("before", {}).get(kind, []), lockout, key, verb)
+                result, detail = _taken(facts.get("before", {}).get(kind, []), lockout, key, verb, noun)
                 claim = replace(claim, result=result, detail=detail)
         claims.append(claim)
     return claims
 
 
-def _taken(before: t.Sequence[Facts], lockout: Facts, key: str, verb: str) -> t.Tuple[str, str]:
-    """What became of what the person had: removed by this procedure, or gone already when it looked."""
+def _taken(before: t.Sequence[Facts], lockout: Facts, key: str, verb: str, noun: str) -> t.Tuple[str, str]:
+    """What became of what the person had: removed by this procedure, or gone already when it looked.
+
+    Without a C(noun) the names speak for themselves; the id of a session could be taken for a number of sessions.
+    """
     app = lockout.get("app")
     had = [item[key] for item in before if app is None or item.get("console", app) == app]
     later = [name for name in lockout.get(verb, []) if name not in had]
     removed = [name for name in had if outcome(lockout, verb, name) == "removed"] + later
     gone = [name for name in had if outcome(lockout, verb, name) != "removed"]
-    words = [f"{label} {', '.join(map(str, names))}" for label, names in ((verb, removed), ("already gone", gone)) if names]
+    words = []
+    for label, names in ((verb, removed), ("already gone", gone)):
+        if names:
+            plural = "s" if noun and len(names) > 1 else ""
+            words.append(" ".join(filter(None, (label, noun + plural, ", ".join(map(str, names))))))
     result = "removed" if removed else "already gone" if gone else "nothing to remove"
     return result, "; ".join(words) or "there was none when the event was opened"
 

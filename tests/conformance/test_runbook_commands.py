@@ -182,7 +182,7 @@ def test_6_the_row_that_psql_inserts_is_the_row_that_our_module_finds(shell: She
     event, operator = "DEPROV-2026-11-24-jordan.smith", sandbox.at["people"]["operator"]
     insert = (
         "INSERT INTO audit_archival_runs (run_type, operator_email, freescout_ticket_id, notes, completed_at)"
-        f" VALUES ('deprovisioning', '{operator}', '4711', 'Steps 1 to 5.\nevent={event} person={LEAVER}', now())"
+        f" VALUES ('deprovisioning', '{operator}', '4711', 'By hand.\nevent={event} person={LEAVER}', now())"
     )
     psql = f'heroku pg:psql DATABASE -a {RAPTOR} -c "$SQL"'
     assert "INSERT 0 1" in shell(psql, SQL=insert).stdout

@@ -135,6 +135,21 @@ def test_a_waiver_takes_nothing_from_what_is_proved() -> None:
     assert claims({**EVENT_FACTS, "waived-2b-raptor_app": waiver})["2b/raptor_app"]["grade"] == "observed"
 
 
+def test_a_step_that_is_open_has_no_time_though_a_part_of_it_has() -> None:
+    """Step 4 of what was stated to be not needed was settled at the opening; the other credential's is still to come."""
+    whole = build(case(without(EVENT_FACTS, "recheck1-console"), {"intent": ROTATED["intent"]}, closing={}))
+    step = next(step for step in whole["steps"] if step["id"] == "4")
+    assert (step["grade"], step["at"]) == ("missing", None)
+    phase = next(phase for phase in whole["phases"] if phase["step"] == "5")
+    assert phase["begun"] is None, "step 5 begins when what it follows is done"
+
+
+def test_an_ended_session_is_not_read_as_a_number_of_sessions() -> None:
+    found = claims(changed("lockout-console", ended=[7, 9]))
+    assert found["1b/console"]["detail"] == "ended sessions 7, 9"
+    assert claims()["1b/console"]["detail"] == "ended session 7"
+
+
 def test_an_overdue_event_says_so() -> None:
     closing = {**CLOSING, "closed": {**CLOSING["closed"], "at": "2026-05-19T13:00:01.000000Z"}}
     record = build(case(closing=closing))
