@@ -87,6 +87,7 @@ def claims_of(
         *_closing(facts),
         _in_time(progress),
         *_uncovered(),
+        _approved(facts),
     ]
     return [_waived(claim, facts, now) for claim in found]
 
@@ -341,8 +342,28 @@ def _in_time(progress: Progress) -> Claim:
 def _uncovered() -> t.List[Claim]:
     identifiers = {"(E4)": "E4", "(S1)": "S1"}
     known = [(identifiers.get(text.split()[-1], "scope"), text) for text in NOT_COVERED]
-    known.append(("approval", "Who approved the run: it stands in the ticket, if at all"))
     return [Claim(identifier, identifier, "", text, UNCOVERED, "not covered") for identifier, text in known]
+
+
+def _approved(facts: Facts) -> Claim:
+    """That operator and approver are two people is for the reader to see; that they are one is said."""
+    approved = facts.get("approved")
+    if not approved:
+        statement = "Who approved the run: it stands in the ticket, if at all"
+        return Claim("approval", "approval", "", statement, UNCOVERED, "not covered")
+    by, stated_by = str(approved.get("by", "")), str(approved.get("stated_by", ""))
+    return Claim(
+        "approval",
+        "approval",
+        "",
+        "The run was approved",
+        ATTESTED,
+        "approved by the operator" if by == stated_by else "approved",
+        at=approved["at"],
+        detail="; ".join([f"stated by {stated_by}", *([f"plan {approved['digest']}"] if approved.get("digest") else [])]),
+        by=by,
+        sources=(source("approved"),),
+    )
 
 
 def _waived(claim: Claim, facts: Facts, now: datetime) -> Claim:

@@ -81,6 +81,8 @@ def build(case: Case) -> Value:
         "not_covered": list(NOT_COVERED),
         "failures": [dict(failure) for failure in case.failures],
         "ticket": dict(case.facts.get("ticket", {})),
+        "plan": case.facts.get("planned"),
+        "approval": case.facts.get("approved"),
         "audit_row": _rows(case),
         "claims": [claim.as_dict() for claim in claims],
         "steps": _steps(case, claims),
@@ -198,6 +200,8 @@ def _phases(case: Case) -> t.List[Value]:
 _EVENTS = {
     "opened": ("", "event opened, by {operator}"),
     "before": ("", "what the person had was listed"),
+    "planned": ("", "plan {digest} made"),
+    "approved": ("", "approved by {by}, as {stated_by} stated"),
     "waiver": ("3", "stated by {by}: no direct database access"),
     "waived": ("", "gap accepted by {by} until {until}"),
     "lockout": ("1", "locked out of Console, by {by}"),

@@ -38,9 +38,11 @@ def test_a_rehearsal_changes_nothing_but_that_it_is_attested(sandbox: Sandbox) -
     assert refused.last_line.startswith("REFUSED: Nothing was changed. A rehearsal is a check run."), refused.output
     assert (refused.status, sandbox.dump()) == (2, before)
     # Nor is a part of it attested as if it were the whole.
-    for part in ({"tags": "step1"}, {"limit": "raptor_app"}):
-        refused = rehearse(sandbox, **part)
-        assert refused.last_line.startswith("REFUSED: Nothing was changed. A rehearsal is of the whole procedure."), refused.output
+    for option, value in (("tags", "step1"), ("limit", "raptor_app")):
+        refused = rehearse(sandbox, check=True, **{option: value})
+        assert refused.last_line.startswith("REFUSED: Nothing was changed. A rehearsal is of the whole procedure."), (
+            refused.output
+        )
         assert (refused.status, sandbox.dump()) == (2, before)
 
     checked = deprovision(sandbox, LEAVER, check=True)

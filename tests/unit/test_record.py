@@ -12,7 +12,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._event_journal im
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import canonical
 from ansible_collections.raxx.deprovision.plugins.module_utils._record import build
 
-from .bundle_world import CLOSING, EVENT, EVENT_FACTS, OPERATOR, ROTATED, Facts, at, case, without
+from .bundle_world import CLOSING, EVENT, EVENT_FACTS, OPERATOR, PLANNED, ROTATED, Facts, at, case, without
 
 
 def claims(*arguments: t.Any, **more: t.Any) -> dict[str, Facts]:
@@ -54,6 +54,24 @@ def test_a_whole_departure_claims_each_thing_once_and_with_its_grade() -> None:
     }
     assert found["3a/audit_archiver"]["by"] == OPERATOR
     assert found["2.dead/raptor_app"]["sources"] == ["credentials/raptor_app/0003/dead"]
+
+
+def test_an_approval_is_what_the_operator_states_of_somebody_else() -> None:
+    claim = claims({**EVENT_FACTS, **PLANNED})["approval"]
+    assert (claim["grade"], claim["result"], claim["by"]) == ("attested", "approved", "priya.patel@raxx.example")
+    assert claim["detail"] == f"stated by {OPERATOR}; plan {'ab' * 32}"
+    own = {**PLANNED, "approved": {**PLANNED["approved"], "by": OPERATOR}}
+    claim = claims({**EVENT_FACTS, **own})["approval"]
+    assert (claim["grade"], claim["result"]) == ("attested", "approved by the operator")
+
+
+def test_the_record_names_the_plan_and_who_approved_it() -> None:
+    found = build(case({**EVENT_FACTS, **PLANNED}))
+    assert (found["plan"], found["approval"]) == (PLANNED["planned"], PLANNED["approved"])
+    said = [entry["what"] for entry in found["timeline"]]
+    assert f"plan {'ab' * 32} made" in said
+    assert "approved by priya.patel@raxx.example, as olivia.osei@raxx.example stated" in said
+    assert (build(case())["plan"], build(case())["approval"]) == (None, None)
 
 
 def test_every_source_of_a_claim_is_a_record_of_the_journal() -> None:

@@ -17,7 +17,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._report import pl
 from ansible_collections.raxx.deprovision.plugins.module_utils._report_chart import limits_chart, run_chart, span_words
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse
 
-from .bundle_world import EMAIL, EVENT, EVENT_FACTS, ROTATED, Facts, at, case, without
+from .bundle_world import EMAIL, EVENT, EVENT_FACTS, PLANNED, ROTATED, Facts, at, case, without
 
 PARKED = {
     **without(ROTATED, "stored"),
@@ -164,6 +164,17 @@ def test_the_short_form_says_the_same(kind: str) -> None:
     assert record["integrity"]["head"] in text
     assert ("Debt: The URL of raptor_app is parked" in text) == (kind == "parked")
     assert ("Went wrong: step 2 (raptor_app): Heroku refused it." in text) == (kind == "failed")
+
+
+def test_the_plan_and_who_approved_it_are_on_the_page() -> None:
+    record = {**build(case({**EVENT_FACTS, **PLANNED})), "result": "complete"}
+    words = Text(report_html(record)).words
+    assert "Operator olivia.osei@raxx.example, approved by priya.patel@raxx.example" in words[: words.index("Checklist")]
+    assert f"Plan {'ab' * 32} , the run was held to it" in words
+    assert "approved by priya.patel@raxx.example" in report_md(record).decode()
+    without_any = Text(report_html(complete())).words
+    assert "approved by" not in without_any
+    assert "Plan not recorded" in without_any
 
 
 def test_a_signed_record_is_called_signed() -> None:
