@@ -29,6 +29,7 @@ BEFORE_ANY_CHANGE = (
     "ansible.builtin.assert",
     "ansible.builtin.fail",
     "ansible.builtin.validate_argument_spec",
+    "raxx.deprovision.deprovision_event",
     "raxx.deprovision.deprovision_plan",
     "raxx.deprovision.deprovision_run",
 )

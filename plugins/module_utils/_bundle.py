@@ -112,6 +112,8 @@ def _predicate(record: Value) -> Value:
         "subject": record["email"],
         "operator": record["operator"],
         "environment": record["environment"],
+        "plan": record["plan"],
+        "approval": record["approval"],
         "result": record["result"],
         "window": window,
         "claims": [{name: claim[name] for name in ("id", "grade", "result")} for claim in record["claims"]],

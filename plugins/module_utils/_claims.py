@@ -87,6 +87,7 @@ def claims_of(
         *_closing(facts),
         _in_time(progress),
         *_uncovered(),
+        _approved(facts),
     ]
     return [_waived(claim, facts, now) for claim in found]
 
@@ -108,7 +109,7 @@ def _step(step: str, claims: t.Sequence[Claim]) -> t.Dict[str, t.Any]:
         "title": TITLES[step],
         "grade": weakest,
         "result": ", ".join(dict.fromkeys(claim.result for claim in shown)),
-        "at": max((claim.at for claim in claims if claim.at), key=parse, default=None),
+        "at": max((claim.at for claim in shown if claim.at), key=parse, default=None),
         "detail": "; ".join(dict.fromkeys(f"{claim.subject}: {claim.detail}".strip(": ") for claim in shown if claim.detail)),
     }
 
@@ -120,11 +121,11 @@ def _lockout(facts: Facts, console: str) -> t.List[Claim]:
     name = fact_name("lockout", console)
     lockout = facts.get(name)
     kinds = (
-        ("1a", "memberships", "group", "removed", "No group membership is left"),
-        ("1b", "sessions", "id", "ended", "No active session is left"),
+        ("1a", "memberships", "group", "removed", "", "No group membership is left"),
+        ("1b", "sessions", "id", "ended", "session", "No active session is left"),
     )
     claims = []
-    for step, kind, key, verb, statement in kinds:
+    for step, kind, key, verb, noun, statement in kinds:
         claim = Claim(f"{step}/{console}", step, console, statement, MISSING, "open")
         if lockout:
             sources = (source(name), source("before"))
@@ -133,20 +134,27 @@ def _lockout(facts: Facts, console: str) -> t.List[Claim]:
                 detail = f"no Console account, as {claim.by} stated; none was found"
                 claim = replace(claim, grade=ATTESTED, result="no account", detail=detail)
             else:
-                result, detail = _taken(facts.get("before", {}).get(kind, []), lockout, key, verb)
+                result, detail = _taken(facts.get("before", {}).get(kind, []), lockout, key, verb, noun)
                 claim = replace(claim, result=result, detail=detail)
         claims.append(claim)
     return claims
 
 
-def _taken(before: t.Sequence[Facts], lockout: Facts, key: str, verb: str) -> t.Tuple[str, str]:
-    """What became of what the person had: removed by this procedure, or gone already when it looked."""
+def _taken(before: t.Sequence[Facts], lockout: Facts, key: str, verb: str, noun: str) -> t.Tuple[str, str]:
+    """What became of what the person had: removed by this procedure, or gone already when it looked.
+
+    Without a C(noun) the names speak for themselves; the id of a session could be taken for a number of sessions.
+    """
     app = lockout.get("app")
     had = [item[key] for item in before if app is None or item.get("console", app) == app]
     later = [name for name in lockout.get(verb, []) if name not in had]
     removed = [name for name in had if outcome(lockout, verb, name) == "removed"] + later
     gone = [name for name in had if outcome(lockout, verb, name) != "removed"]
-    words = [f"{label} {', '.join(map(str, names))}" for label, names in ((verb, removed), ("already gone", gone)) if names]
+    words = []
+    for label, names in ((verb, removed), ("already gone", gone)):
+        if names:
+            plural = "s" if noun and len(names) > 1 else ""
+            words.append(" ".join(filter(None, (label, noun + plural, ", ".join(map(str, names))))))
     result = "removed" if removed else "already gone" if gone else "nothing to remove"
     return result, "; ".join(words) or "there was none when the event was opened"
 
@@ -334,8 +342,28 @@ def _in_time(progress: Progress) -> Claim:
 def _uncovered() -> t.List[Claim]:
     identifiers = {"(E4)": "E4", "(S1)": "S1"}
     known = [(identifiers.get(text.split()[-1], "scope"), text) for text in NOT_COVERED]
-    known.append(("approval", "Who approved the run: it stands in the ticket, if at all"))
     return [Claim(identifier, identifier, "", text, UNCOVERED, "not covered") for identifier, text in known]
+
+
+def _approved(facts: Facts) -> Claim:
+    """That operator and approver are two people is for the reader to see; that they are one is said."""
+    approved = facts.get("approved")
+    if not approved:
+        statement = "Who approved the run: it stands in the ticket, if at all"
+        return Claim("approval", "approval", "", statement, UNCOVERED, "not covered")
+    by, stated_by = str(approved.get("by", "")), str(approved.get("stated_by", ""))
+    return Claim(
+        "approval",
+        "approval",
+        "",
+        "The run was approved",
+        ATTESTED,
+        "approved by the operator" if by == stated_by else "approved",
+        at=approved["at"],
+        detail="; ".join([f"stated by {stated_by}", *([f"plan {approved['digest']}"] if approved.get("digest") else [])]),
+        by=by,
+        sources=(source("approved"),),
+    )
 
 
 def _waived(claim: Claim, facts: Facts, now: datetime) -> Claim:

@@ -16,6 +16,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._claims import Cl
 from ansible_collections.raxx.deprovision.plugins.module_utils._event_journal import Covering, EventJournal, source
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._progress import (
+    MISSING,
     NOT_COVERED,
     Credential,
     Progress,
@@ -80,6 +81,8 @@ def build(case: Case) -> Value:
         "not_covered": list(NOT_COVERED),
         "failures": [dict(failure) for failure in case.failures],
         "ticket": dict(case.facts.get("ticket", {})),
+        "plan": case.facts.get("planned"),
+        "approval": case.facts.get("approved"),
         "audit_row": _rows(case),
         "claims": [claim.as_dict() for claim in claims],
         "steps": _steps(case, claims),
@@ -127,10 +130,11 @@ def _spans(case: Case) -> t.Dict[str, t.Tuple[str | None, str | None]]:
     """When each step was begun and ended, as far as the facts tell."""
     opened = format_time(case.progress.event.opened)
     at = {name: checkpoint.at for name, checkpoint in case.progress.checkpoints.items()}
+    open_still = any(case.progress.checkpoints[name].grade == MISSING for name in ("C2", "C3", "C4"))
     spans = {
         "1a": (opened, at["C1"]),
         "1b": (opened, at["C1"]),
-        "5": (_last(at["C2"], at["C3"], at["C4"]), at["C5"]),
+        "5": (None if open_still else _last(at["C2"], at["C3"], at["C4"]), at["C5"]),
         "6": (at["C5"], at["C6"]),
         "7": (at["C6"], case.progress.closed_at),
         "4": (_first(*(fact.get("from") for fact in _rotation_facts(case, "verified-"))), at["C4"]),
@@ -196,6 +200,8 @@ def _phases(case: Case) -> t.List[Value]:
 _EVENTS = {
     "opened": ("", "event opened, by {operator}"),
     "before": ("", "what the person had was listed"),
+    "planned": ("", "plan {digest} made"),
+    "approved": ("", "approved by {by}, as {stated_by} stated"),
     "waiver": ("3", "stated by {by}: no direct database access"),
     "waived": ("", "gap accepted by {by} until {until}"),
     "lockout": ("1", "locked out of Console, by {by}"),

@@ -58,7 +58,7 @@ def report_html(record: Value) -> bytes:
         title=f"{record['event']}: {record['result']}",
         kicker=f"Access removal (SOC 2 CC6.3) \u00b7 {record['environment']} \u00b7 {record['event']}",
         heading=record["email"],
-        subheading=f"Operator {record['operator']}",
+        subheading=f"Operator {record['operator']}{_approved(record)}",
         verdict=_verdict(record),
         tiles=_tiles(record),
         missing=_missing(record),
@@ -80,7 +80,7 @@ def report_html(record: Value) -> bytes:
         not_covered=record["not_covered"],
         events=[{**entry, "at": _moment(entry["at"]), "what": _entry(entry)} for entry in record["timeline"]],
         signature=_signature(integrity),
-        integrity=_integrity(integrity),
+        integrity=_integrity(record),
         foot=f"Made by raxx.deprovision {record['collection']} from the ledger of {record['environment']}. All times are UTC.",
     )
 
@@ -117,7 +117,7 @@ def report_md(record: Value) -> bytes:
         "",
         f"**{verdict['word']}**",
         "",
-        f"- Environment {record['environment']}, operator {record['operator']}, ticket {_ticket(record)}",
+        f"- Environment {record['environment']}, operator {record['operator']}{_approved(record)}, ticket {_ticket(record)}",
         *(f"- {pair['name']}: {pair['value']}" for pair in _times(window, record["timeliness"])),
         *(f"- Missing: {text}" for text in _missing(record)),
         *(f"- Debt: {_debt(debt)}" for debt in record["debts"]),
@@ -137,7 +137,7 @@ def report_md(record: Value) -> bytes:
         "",
         *(f"- Not covered: {text}" for text in record["not_covered"]),
         f"- {_signature(record['integrity'])['word']}",
-        *(f"- {pair['name']}: {pair['value']}" for pair in _integrity(record["integrity"])),
+        *(f"- {pair['name']}: {pair['value']}" for pair in _integrity(record)),
         "",
     ]
     return "\n".join(_one_line(text) for text in lines).encode()
@@ -162,6 +162,10 @@ def _verdict(record: Value) -> Value:
     grades = [claim["grade"] for claim in record["claims"]]
     counted = ", ".join(f"{grades.count(grade)} {grade}" for grade in reversed(_WEAKEST_FIRST) if grade in grades)
     return _said(tone, mark, word, [late, f"{len(grades)} claims: {counted}."])
+
+
+def _approved(record: Value) -> str:
+    return f", approved by {record['approval']['by']}" if record["approval"] else ""
 
 
 def _tile(name: str, value: str, note: str = "", link: str = "") -> Value:
@@ -345,10 +349,20 @@ def _signature(integrity: Value) -> Value:
     }
 
 
-def _integrity(integrity: Value) -> list[Value]:
+def _plan(plan: Value | None) -> Value:
+    if not plan:
+        return _pair("Plan", "not recorded")
+    return _pair(
+        "Plan", plan["digest"], code=True, note=", the run was held to it" if plan["held"] else ", made by the run itself"
+    )
+
+
+def _integrity(record: Value) -> list[Value]:
+    integrity = record["integrity"]
     sealed = integrity["sealed"]
     seal = f"{sealed['head']} over {sealed['records']} records, {_moment(sealed['at'])}" if sealed else "not sealed yet"
     return [
+        _plan(record["plan"]),
         _pair("Journal", f"{integrity['records']} records, chain {integrity['chain']}"),
         _pair("Head of the chain", integrity["head"], code=True),
         _pair("Sealed head", seal, code=bool(sealed)),
@@ -356,8 +370,8 @@ def _integrity(integrity: Value) -> list[Value]:
     ]
 
 
-def _pair(name: str, value: str, *, code: bool = False) -> Value:
-    return {"name": name, "value": value, "code": code}
+def _pair(name: str, value: str, *, code: bool = False, note: str = "") -> Value:
+    return {"name": name, "value": value, "code": code, "note": note}
 
 
 def _moment(at: str | None) -> str:

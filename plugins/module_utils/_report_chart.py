@@ -20,6 +20,8 @@ _HOUR = 3600
 _NARROWEST = 0.6
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 _TICKS = 6
+# How much of the width a letter of a label takes on a phone.
+_LETTER = 1.8
 
 
 def span_words(seconds: float | None) -> str:
@@ -48,11 +50,8 @@ def limits_chart(record: Value) -> Value:
         row["hand_begin"], hand = hand, hand + row["manual"] * _MINUTE
         row["hand_end"] = hand
         longest = max(longest, hand * 1.02)
-    lines = [
-        _line("1 h: warn", record["timeliness"]["warn_seconds"], longest, "warn"),
-        _line("4 h: limit", limit, longest, "limit"),
-    ]
-    return _chart(rows, 0.0, longest, lines)
+    lines = [("1 h: warn", record["timeliness"]["warn_seconds"], "warn"), ("4 h: limit", limit, "limit")]
+    return _chart(rows, 0.0, longest, _lines(lines, longest))
 
 
 def run_chart(record: Value) -> Value | None:
@@ -64,8 +63,8 @@ def run_chart(record: Value) -> Value | None:
         return None
     every = next((step for step in _STEPS if last / step <= _TICKS), _STEPS[-1])
     longest = last * 1.02
-    lines = [_line(_tick(at), at, longest, "tick") for at in range(0, int(last) + 1, every)]
-    return _chart(rows, 0.0, longest, lines)
+    lines = [(_tick(at), at, "tick") for at in range(0, int(last) + 1, every)]
+    return _chart(rows, 0.0, longest, _lines(lines, longest))
 
 
 def _rows(record: Value, zero: datetime) -> t.List[Value]:
@@ -92,9 +91,18 @@ def _tick(at: int) -> str:
     return f"{at // _MINUTE} min" if whole_minutes else span_words(at)
 
 
-def _line(label: str, at: float, longest: float, kind: str) -> Value:
-    where = 100 * at / longest
-    return {"x": _percent(where), "label": label, "kind": kind, "anchor": "end" if where > 88 else "start"}
+def _lines(named: t.Sequence[t.Tuple[str, float, str]], longest: float) -> t.List[Value]:
+    """Lines with their labels. A label that would run into a later one is left out: the last one says most."""
+    lines: t.List[Value] = []
+    free = 100.0
+    for label, at, kind in reversed(named):
+        where, width = 100 * at / longest, _LETTER * (len(label) + 1)
+        anchor = "end" if where > 88 else "start"
+        left = where - width if anchor == "end" else where
+        shown = left + width <= free or not lines
+        free = left if shown else free
+        lines.insert(0, {"x": _percent(where), "label": label if shown else "", "kind": kind, "anchor": anchor})
+    return lines
 
 
 def _chart(rows: t.Sequence[Value], start: float, longest: float, lines: t.Sequence[Value]) -> Value:

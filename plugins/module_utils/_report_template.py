@@ -70,6 +70,7 @@ td .detail { display: block; color: var(--quiet); font-size: 0.94em; overflow-wr
 figure { margin: 0.6rem 0 1.4rem; }
 figcaption { color: var(--quiet); font-size: 0.85rem; margin-bottom: 0.3rem; }
 svg { display: block; width: 100%; }
+svg.sign { display: inline-block; width: 0.8em; height: 0.8em; fill: none; stroke: currentColor; stroke-width: 1.8; }
 svg text { fill: var(--ink); font-size: 12px; paint-order: stroke; stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }
 svg .said, svg .axis { fill: var(--quiet); }
 svg .measured { fill: var(--accent); }
@@ -126,14 +127,26 @@ footer { margin-top: 2.4rem; padding-top: 0.8rem; border-top: 1px solid var(--li
 """
 
 _BASE = """
-{%- macro grade(entry) -%}<span class="grade {{ entry.tone }}"><span aria-hidden="true">{{ entry.mark }}</span>
+{#- Drawn, since not every machine that prints the page has a font with these signs. -#}
+{%- set drawn = {
+  "\u2713": "M2 6.5 5 9.5 10 2.5", "\u2717": "M2.5 2.5 9.5 9.5M9.5 2.5 2.5 9.5",
+  "\u270e": "M2 10 3 7 8 2 10 4 5 9Z", "\u25b3": "M6 2 11 10 1 10Z",
+} -%}
+{%- macro sign(mark) -%}
+{%- if mark in drawn -%}<svg class="sign" viewBox="0 0 12 12" aria-hidden="true"><path d="{{ drawn[mark] }}"/></svg>
+{%- else -%}<span aria-hidden="true">{{ mark }}</span>
+{%- endif -%}
+{%- endmacro -%}
+{%- macro grade(entry) -%}<span class="grade {{ entry.tone }}">{{ sign(entry.mark) }}
  {{ entry.word }}</span>{%- endmacro -%}
 {%- macro chart(picture, name, title, description) -%}
 <svg role="img" aria-labelledby="{{ name }}-title {{ name }}-text" height="{{ picture.height }}">
 <title id="{{ name }}-title">{{ title }}</title><desc id="{{ name }}-text">{{ description }}</desc>
 {%- for line in picture.lines %}
 <line class="{{ line.kind }}" x1="{{ line.x }}" x2="{{ line.x }}" y1="18" y2="{{ picture.foot }}"/>
+{%- if line.label %}
 <text class="axis" x="{{ line.x }}" y="12" text-anchor="{{ line.anchor }}">{{ line.label }}</text>
+{%- endif %}
 {%- endfor %}
 {%- for row in picture.rows %}
 <text x="0" y="{{ row.text_y }}" xml:space="preserve">{{ row.label }}<tspan class="said">  {{ row.said }}</tspan><tspan class="said by-hand-words">{{ row.by_hand }}</tspan></text>
@@ -161,7 +174,7 @@ _BASE = """
 <p class="kicker">{{ kicker }}</p>
 <h1>{{ heading }}</h1>
 <p class="quiet">{{ subheading }}</p>
-<div class="verdict {{ verdict.tone }}"><span class="mark" aria-hidden="true">{{ verdict.mark }}</span>
+<div class="verdict {{ verdict.tone }}"><span class="mark">{{ sign(verdict.mark) }}</span>
 <div><strong>{{ verdict.word }}</strong>{% for text in verdict.text %}<p>{{ text }}</p>{% endfor %}</div></div>
 <dl class="facts">
 {%- for fact in tiles %}
@@ -287,10 +300,10 @@ DEPARTURE = (
 </tbody></table></section>
 
 <section aria-labelledby="integrity"><h2 id="integrity">Integrity</h2>
-<p class="verdict {{ signature.tone }}"><span class="mark" aria-hidden="true">{{ signature.mark }}</span><span><strong>{{ signature.word }}</strong>
+<p class="verdict {{ signature.tone }}"><span class="mark">{{ sign(signature.mark) }}</span><span><strong>{{ signature.word }}</strong>
 {{ signature.text }}</span></p>
 <dl class="pairs">
-{%- for pair in integrity %}<dt>{{ pair.name }}</dt><dd>{% if pair.code %}<code>{{ pair.value }}</code>{% else %}{{ pair.value }}{% endif %}</dd>{% endfor %}
+{%- for pair in integrity %}<dt>{{ pair.name }}</dt><dd>{% if pair.code %}<code>{{ pair.value }}</code>{% else %}{{ pair.value }}{% endif %}{{ pair.note }}</dd>{% endfor %}
 </dl></section>
 """
     + _END

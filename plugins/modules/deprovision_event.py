@@ -55,6 +55,20 @@ options:
     type: list
     elements: str
     default: []
+  plan:
+    description:
+      - Digest of the plan of this run, as M(raxx.deprovision.deprovision_plan) returns it. It becomes the fact C(planned) of each
+        open event that has none yet.
+    type: str
+  held_to_plan:
+    description: Whether the run was held to that plan by the operator.
+    type: bool
+    default: false
+  approved_by:
+    description:
+      - Email address of the person who approved the run, as the operator states. It becomes the fact C(approved) of each open
+        event that has none yet, with the digest of the plan. It cannot be one of O(emails).
+    type: str
   recorded:
     description:
       - Whether the ledger is used.
@@ -169,6 +183,9 @@ SPEC = (
             "notice": {"type": "str"},
             "people": {"type": "list", "elements": "dict", "default": []},
             "waivers": {"type": "list", "elements": "str", "default": []},
+            "plan": {"type": "str"},
+            "held_to_plan": {"type": "bool", "default": False},
+            "approved_by": {"type": "str"},
             "new_event": {"type": "bool", "default": False},
             "recorded": {"type": "bool", "default": True},
         }
@@ -181,9 +198,11 @@ def run(params: Params, check_mode: bool) -> Result:
     notice = parse(params["notice"], "notice") if params["notice"] else opened
     ledger = Ledger.from_params(params) if params["recorded"] else None
     people = {person["email"]: person for person in params["people"]}
+    emails = list(dict.fromkeys(check_email(text) for text in params["emails"]))
+    approver = _approver(params["approved_by"], emails)
     events: list[Result] = []
     changed = False
-    for email in dict.fromkeys(check_email(text) for text in params["emails"]):
+    for email in emails:
         records = ledger.events_of(email) if ledger else []
         record = current_event(records, new_event=params["new_event"])
         known = record is not None
@@ -201,7 +220,7 @@ def run(params: Params, check_mode: bool) -> Result:
             record = t.cast(Ledger, ledger).open_event(
                 email, operator=params["operator"], notice=notice, opened=opened, before=before
             )
-        facts = _with_waivers(ledger, record, params, opened, check_mode=check_mode)
+        facts = _with_statements(ledger, record, _stated(params, approver, opened), check_mode=check_mode)
         events.append(
             {
                 **record.event.as_fact(),
@@ -220,12 +239,32 @@ def run(params: Params, check_mode: bool) -> Result:
     }
 
 
-def _with_waivers(ledger: Ledger | None, record: EventRecord, params: Params, at: datetime, *, check_mode: bool) -> Facts:
-    """The facts of an event, with those waivers of this run that it does not have yet."""
-    fact = {"by": params["operator"], "at": format_time(at)}
-    new = {
-        name: fact for name in (fact_name("waiver", credential) for credential in params["waivers"]) if name not in record.facts
-    }
+def _approver(text: str | None, emails: t.Sequence[str]) -> str | None:
+    """Who approved the run, in lower case."""
+    approver = check_email(text) if text else None
+    if approver in emails:
+        raise DeprovisionError(
+            "invalid_input",
+            f"{approver} leaves, and cannot approve it.",
+            next_step="Give the address of the person who approved the run as approved_by, or leave it out.",
+        )
+    return approver
+
+
+def _stated(params: Params, approver: str | None, at: datetime) -> Facts:
+    """What the operator states with this run, as facts of an event."""
+    known = {"by": params["operator"], "at": format_time(at)}
+    stated: Facts = {fact_name("waiver", credential): known for credential in params["waivers"]}
+    if params["plan"]:
+        stated["planned"] = {**known, "digest": params["plan"], "held": params["held_to_plan"]}
+    if approver:
+        stated["approved"] = {"by": approver, "at": known["at"], "digest": params["plan"], "stated_by": params["operator"]}
+    return stated
+
+
+def _with_statements(ledger: Ledger | None, record: EventRecord, stated: Facts, *, check_mode: bool) -> Facts:
+    """The facts of an event, with those of C(stated) that it does not have yet."""
+    new = {name: fact for name, fact in stated.items() if name not in record.facts}
     if record.closed or ledger is None or check_mode or not new:
         return record.facts
     return {**record.facts, **ledger.record_event(record.event.email, record.event.id, new)}

@@ -52,7 +52,9 @@ def test_every_question_is_an_input_that_the_playbook_checks(question: dict[str,
 
 def test_a_survey_without_answers_gives_what_the_playbook_would_have_taken() -> None:
     answers = rules.survey_answers(DATA["deprovision_survey"], {"email": "jordan.smith@raxx.example"})
-    assert answers == {"email": "jordan.smith@raxx.example", "direct_database_access": "true", "notice": ""}
+    assert answers == {
+        "email": "jordan.smith@raxx.example", "direct_database_access": "true", "notice": "", "approved_by": "",
+    }  # fmt: skip
 
 
 def test_only_who_rolls_back_may_give_variables_that_no_survey_asks_for() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import typing as t
 from pathlib import Path
 
@@ -19,10 +18,10 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._plan import Plan
 from ansible_collections.raxx.deprovision.plugins.module_utils._report import plan_html, report_html
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser import chromium
 from tests.unit.bundle_world import EMAIL
 from tests.unit.test_report import complete, failed, parked
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 (AXE,) = Path(axe_playwright_python.__file__).parent.glob("axe*.js")
 PLAN = Plan(
     "test",
@@ -43,12 +42,13 @@ VIEWS = {"desktop": (1100, "light"), "phone": (360, "light"), "dark": (1100, "da
 
 @pytest.fixture(scope="module")
 def browser() -> t.Iterator[Browser]:
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if not found:
-        pytest.skip(f"there is no Chromium here: none of {', '.join(NAMES)} is on the PATH, and CHROMIUM names none")
+    found = chromium.found()
+    if found is None:
+        pytest.skip("there is no Chromium here: `make browser` installs one and runs these tests")
+    known: dict[str, str | float | bool] = {**os.environ, **found.environment}
     with sync_playwright() as playwright:
         # Chromium's own sandbox does not work for root, and the page is ours.
-        started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        started = playwright.chromium.launch(executable_path=found.program, args=["--no-sandbox"], env=known)
         yield started
         started.close()
 

@@ -33,6 +33,17 @@ def test_a_rehearsal_changes_nothing_but_that_it_is_attested(sandbox: Sandbox) -
     refused = rehearse(sandbox, check=False)
     assert refused.last_line.startswith("REFUSED: Nothing was changed. A rehearsal is a check run."), refused.output
     assert (refused.status, sandbox.dump()) == (2, before)
+    # Tags choose parts of the procedure, never what refuses it.
+    refused = rehearse(sandbox, check=False, tags="step1")
+    assert refused.last_line.startswith("REFUSED: Nothing was changed. A rehearsal is a check run."), refused.output
+    assert (refused.status, sandbox.dump()) == (2, before)
+    # Nor is a part of it attested as if it were the whole.
+    for option, value in (("tags", "step1"), ("limit", "raptor_app")):
+        refused = rehearse(sandbox, check=True, **{option: value})
+        assert refused.last_line.startswith("REFUSED: Nothing was changed. A rehearsal is of the whole procedure."), (
+            refused.output
+        )
+        assert (refused.status, sandbox.dump()) == (2, before)
 
     checked = deprovision(sandbox, LEAVER, check=True)
     assert "!!  S5  rehearsal                    no rehearsal has been attested" in checked.output

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 
 from tests.e2e.runs import Run, deprovision
-from tests.e2e.world import LEAVER, Sandbox
+from tests.e2e.world import LEAVER, OPERATOR, Sandbox
+
+APPROVER = "priya.patel@raxx.example"
 
 
 def digest_of(run: Run) -> str:
@@ -52,8 +55,17 @@ def test_a_run_that_is_held_to_a_plan_does_that_or_nothing(sandbox: Sandbox) -> 
     assert sandbox.dump() == changed
 
     sandbox.sql("console", "DELETE FROM admin_sessions WHERE id = %s", session)
-    run = deprovision(sandbox, LEAVER, plan=digest, evidence=evidence)
+    restored = sandbox.dump()
+    refused = deprovision(sandbox, LEAVER, plan=digest, evidence=evidence, approved_by=LEAVER)
+    assert refused.last_line.startswith(f"REFUSED: {LEAVER} leaves, and cannot approve it."), refused.output
+    assert sandbox.dump() == restored
+    run = deprovision(sandbox, LEAVER, plan=digest, evidence=evidence, approved_by=APPROVER)
     assert (run.status, run.last_line[:9]) == (0, "COMPLETE:"), run.output
+    (statement,) = evidence.glob("*/statement.dsse.json")
+    predicate = json.loads(base64.b64decode(json.loads(statement.read_text())["payload"]))["predicate"]
+    assert (predicate["plan"]["digest"], predicate["plan"]["held"], predicate["plan"]["by"]) == (digest, True, OPERATOR)
+    assert (predicate["approval"]["by"], predicate["approval"]["digest"]) == (APPROVER, digest)
+    assert f"approved by {APPROVER}" in (statement.parent / "report.html").read_text()
     assert [file.parent.parent for file in evidence.glob("*/result.json")] == [evidence]
 
 

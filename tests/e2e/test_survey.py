@@ -35,7 +35,7 @@ def launch(sandbox: Sandbox, place: Path, answers: t.Mapping[str, t.Any]) -> sub
 
 ANSWERS: dict[str, dict[str, t.Any]] = {
     "only the address": {},
-    "everything left empty": {"notice": "", "ticket": "", "operator": ""},
+    "everything left empty": {"notice": "", "ticket": "", "operator": "", "approved_by": ""},
     "everything answered": {"notice": "2026-05-19T09:00:00Z", "direct_database_access": "false"},
 }
 

@@ -85,6 +85,10 @@ EVENT_FACTS: Facts = {
         "listings": [listing("memberships", [], 30), listing("sessions", [], 30)],
     },
 }
+PLANNED: Facts = {
+    "planned": {"at": at(10), "by": OPERATOR, "digest": "ab" * 32, "held": True},
+    "approved": {"at": at(10), "by": "priya.patel@raxx.example", "digest": "ab" * 32, "stated_by": OPERATOR},
+}
 CLOSING: Facts = {
     "audit_row-audit_record": {
         "at": at(32),

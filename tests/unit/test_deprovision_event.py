@@ -57,6 +57,38 @@ def test_a_closed_event_is_returned_unless_a_new_one_is_asked_for(run_main: Modu
     assert new.result["events"][0]["closed"] is False
 
 
+PLAN = "ab" * 32
+APPROVER = "priya.patel@raxx.example"
+
+
+def test_the_plan_and_who_approved_it_are_written_once(run_main: ModuleRunner, store: t.Any) -> None:
+    given = {**EVENT, "plan": PLAN, "held_to_plan": True, "approved_by": APPROVER.title()}
+    facts = run_main("deprovision_event", given).result["events"][0]["facts"]
+    opened = facts["opened"]["opened"]
+    assert facts["planned"] == {"at": opened, "by": OPERATOR, "digest": PLAN, "held": True}
+    assert facts["approved"] == {"at": opened, "by": APPROVER, "digest": PLAN, "stated_by": OPERATOR}
+    kept = parameters(store)
+    again = run_main("deprovision_event", {**given, "plan": "cd" * 32, "held_to_plan": False, "approved_by": "bob@raxx.example"})
+    assert (again.result["changed"], parameters(store)) == (False, kept)
+    assert again.result["events"][0]["facts"] == facts
+
+
+def test_an_approval_that_comes_with_a_later_run_is_still_written(run_main: ModuleRunner, store: t.Any) -> None:
+    first = run_main("deprovision_event", {**EVENT, "plan": PLAN}).result["events"][0]["facts"]
+    assert (first["planned"]["held"], "approved" in first) == (False, False)
+    outcome = run_main("deprovision_event", {**EVENT, "plan": "cd" * 32, "approved_by": APPROVER})
+    facts = outcome.result["events"][0]["facts"]
+    assert outcome.result["changed"] is True
+    assert (facts["planned"]["digest"], facts["approved"]["digest"]) == (PLAN, "cd" * 32)
+
+
+@pytest.mark.parametrize("approver", ["yes", EMAIL.upper()])
+def test_neither_the_leaver_nor_nobody_can_approve(run_main: ModuleRunner, store: t.Any, approver: str) -> None:
+    outcome = run_main("deprovision_event", {**EVENT, "approved_by": approver})
+    assert outcome.code == "invalid_input"
+    assert parameters(store) == {}
+
+
 def test_two_people_with_one_prefix_get_two_events(run_main: ModuleRunner, store: t.Any) -> None:
     emails = ["jordan.smith@raxx.example", "jordan.smith@contractor.example"]
     events = run_main("deprovision_event", {**EVENT, "emails": emails}).result["events"]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import typing as t
 from pathlib import Path
@@ -20,7 +21,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.signer import SSlibKey
 from trestle.oscal.assessment_results import Model
 
-from .bundle_world import EMAIL, EVENT, EVENT_FACTS, ROTATED, bundle, case, new_key, without
+from .bundle_world import EMAIL, EVENT, EVENT_FACTS, PLANNED, ROTATED, bundle, case, new_key, without
 
 INCOMPLETE = case(EVENT_FACTS, {**ROTATED, "dead": {**ROTATED["dead"], "old_dead": None}}, closing={})
 CASES = {"complete": case(), "inconclusive": INCOMPLETE, "begun": case(EVENT_FACTS, None, closing={})}
@@ -127,6 +128,15 @@ def test_the_envelope_is_one_that_another_implementation_verifies() -> None:
     predicate = statement["predicate"]
     assert (predicate["subject"], predicate["result"], predicate["keyid"]) == (EMAIL, "complete", key.keyid)
     assert {"id", "grade", "result"} == set(predicate["claims"][0])
+    assert (predicate["plan"], predicate["approval"]) == (None, None)
+
+
+def test_the_statement_names_the_plan_and_who_approved_it() -> None:
+    facts = {**EVENT_FACTS, **PLANNED}
+    envelope = json.loads(bundle(case(facts), None)[STATEMENT])
+    predicate = json.loads(base64.b64decode(envelope["payload"]))["predicate"]
+    assert predicate["plan"] == PLANNED["planned"]
+    assert predicate["approval"] == PLANNED["approved"]
 
 
 def test_the_same_key_signs_the_same_bytes() -> None:

@@ -12,7 +12,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._event_journal im
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import canonical
 from ansible_collections.raxx.deprovision.plugins.module_utils._record import build
 
-from .bundle_world import CLOSING, EVENT, EVENT_FACTS, OPERATOR, ROTATED, Facts, at, case, without
+from .bundle_world import CLOSING, EVENT, EVENT_FACTS, OPERATOR, PLANNED, ROTATED, Facts, at, case, without
 
 
 def claims(*arguments: t.Any, **more: t.Any) -> dict[str, Facts]:
@@ -54,6 +54,24 @@ def test_a_whole_departure_claims_each_thing_once_and_with_its_grade() -> None:
     }
     assert found["3a/audit_archiver"]["by"] == OPERATOR
     assert found["2.dead/raptor_app"]["sources"] == ["credentials/raptor_app/0003/dead"]
+
+
+def test_an_approval_is_what_the_operator_states_of_somebody_else() -> None:
+    claim = claims({**EVENT_FACTS, **PLANNED})["approval"]
+    assert (claim["grade"], claim["result"], claim["by"]) == ("attested", "approved", "priya.patel@raxx.example")
+    assert claim["detail"] == f"stated by {OPERATOR}; plan {'ab' * 32}"
+    own = {**PLANNED, "approved": {**PLANNED["approved"], "by": OPERATOR}}
+    claim = claims({**EVENT_FACTS, **own})["approval"]
+    assert (claim["grade"], claim["result"]) == ("attested", "approved by the operator")
+
+
+def test_the_record_names_the_plan_and_who_approved_it() -> None:
+    found = build(case({**EVENT_FACTS, **PLANNED}))
+    assert (found["plan"], found["approval"]) == (PLANNED["planned"], PLANNED["approved"])
+    said = [entry["what"] for entry in found["timeline"]]
+    assert f"plan {'ab' * 32} made" in said
+    assert "approved by priya.patel@raxx.example, as olivia.osei@raxx.example stated" in said
+    assert (build(case())["plan"], build(case())["approval"]) == (None, None)
 
 
 def test_every_source_of_a_claim_is_a_record_of_the_journal() -> None:
@@ -133,6 +151,21 @@ def test_a_waiver_that_has_ended_or_is_nobody_s_counts_no_more() -> None:
 def test_a_waiver_takes_nothing_from_what_is_proved() -> None:
     waiver = {"at": at(40), "by": "ciso@raxx.example", "until": "2026-06-01T00:00:00Z"}
     assert claims({**EVENT_FACTS, "waived-2b-raptor_app": waiver})["2b/raptor_app"]["grade"] == "observed"
+
+
+def test_a_step_that_is_open_has_no_time_though_a_part_of_it_has() -> None:
+    """Step 4 of what was stated to be not needed was settled at the opening; the other credential's is still to come."""
+    whole = build(case(without(EVENT_FACTS, "recheck1-console"), {"intent": ROTATED["intent"]}, closing={}))
+    step = next(step for step in whole["steps"] if step["id"] == "4")
+    assert (step["grade"], step["at"]) == ("missing", None)
+    phase = next(phase for phase in whole["phases"] if phase["step"] == "5")
+    assert phase["begun"] is None, "step 5 begins when what it follows is done"
+
+
+def test_an_ended_session_is_not_read_as_a_number_of_sessions() -> None:
+    found = claims(changed("lockout-console", ended=[7, 9]))
+    assert found["1b/console"]["detail"] == "ended sessions 7, 9"
+    assert claims()["1b/console"]["detail"] == "ended session 7"
 
 
 def test_an_overdue_event_says_so() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 import re
 import typing as t
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -14,8 +15,9 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._plan import Plan
 from ansible_collections.raxx.deprovision.plugins.module_utils._record import build
 from ansible_collections.raxx.deprovision.plugins.module_utils._report import plan_html, report_html, report_md
 from ansible_collections.raxx.deprovision.plugins.module_utils._report_chart import limits_chart, run_chart, span_words
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse
 
-from .bundle_world import EMAIL, EVENT, EVENT_FACTS, ROTATED, Facts, at, case, without
+from .bundle_world import EMAIL, EVENT, EVENT_FACTS, PLANNED, ROTATED, Facts, at, case, without
 
 PARKED = {
     **without(ROTATED, "stored"),
@@ -103,8 +105,15 @@ def test_a_probe_that_was_not_answered_as_required_says_so() -> None:
     record["proofs"][0]["probes"][1]["answer"] = "53300"
     record["proofs"][0]["probes"][2]["answer"] = None
     words = Text(report_html(record)).words
-    assert re.search(r"old URL must be refused with 28P01 53300 \S+ not as required", words)
+    assert re.search(r"old URL must be refused with 28P01 53300 not as required", words)
     assert re.search(r"random password must be refused with 28P01 none \? no answer", words)
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_the_page_needs_no_font_with_signs(kind: str) -> None:
+    page = Text(report_html(RECORDS[kind]()))
+    assert max(page.words) <= "\u2014"
+    assert page.tags.count("path") > 10
 
 
 @pytest.mark.parametrize("kind", RECORDS)
@@ -157,6 +166,17 @@ def test_the_short_form_says_the_same(kind: str) -> None:
     assert ("Went wrong: step 2 (raptor_app): Heroku refused it." in text) == (kind == "failed")
 
 
+def test_the_plan_and_who_approved_it_are_on_the_page() -> None:
+    record = {**build(case({**EVENT_FACTS, **PLANNED})), "result": "complete"}
+    words = Text(report_html(record)).words
+    assert "Operator olivia.osei@raxx.example, approved by priya.patel@raxx.example" in words[: words.index("Checklist")]
+    assert f"Plan {'ab' * 32} , the run was held to it" in words
+    assert "approved by priya.patel@raxx.example" in report_md(record).decode()
+    without_any = Text(report_html(complete())).words
+    assert "approved by" not in without_any
+    assert "Plan not recorded" in without_any
+
+
 def test_a_signed_record_is_called_signed() -> None:
     record = build(case(keyid="ab" * 32))
     words = Text(report_html(record)).words
@@ -191,6 +211,22 @@ def test_an_overdue_departure_fits_into_the_picture() -> None:
     words = Text(report_html(record)).words
     assert "OVERDUE" in words
     assert "later than 4 h" in words
+
+
+@pytest.mark.parametrize("seconds", [20, 60, 3000, 5400, 100_000])
+def test_no_two_labels_of_an_axis_are_on_each_other(seconds: int) -> None:
+    """On a phone, where a label of a dozen letters takes a fifth of the width."""
+    record = complete()
+    opened = parse(record["window"]["opened"])
+    record["phases"][-1]["ended"] = format_time(opened + timedelta(seconds=seconds))
+    for picture in filter(None, (limits_chart(record), run_chart(record))):
+        ends: list[float] = []
+        for line in picture["lines"]:
+            width = 1.8 * len(line["label"])
+            left = float(line["x"].rstrip("%")) - {"start": 0, "middle": width / 2, "end": width}[line["anchor"]]
+            if line["label"]:
+                assert left >= (ends[-1] if ends else 0), (line, ends)
+                ends.append(left + width)
 
 
 def test_a_step_that_was_not_needed_is_not_called_open() -> None:
