@@ -281,13 +281,22 @@ def _write_canary(client: SsmClient, name: str) -> None:
         # One lost answer is no outage; taken for one, it would cost the record of what the person had.
         if not error.outcome_unknown:
             raise
-        client.create(name, "canary", secure=True)
+        if client.get(name) is None:
+            client.create(name, "canary", secure=True)
     written = client.get(name)
-    # That it can be written is proved by now; one that stays is worth nothing to anybody.
+    # That it can be written is proved by now; one that stays all the same is worth nothing to anybody.
     with contextlib.suppress(DeprovisionError):
-        client.delete(name)
+        _delete_canary(client, name)
     if written is None or written.value != "canary":
         raise DeprovisionError("write_not_confirmed", "A parameter that was written could not be read back.", system="AWS SSM")
+
+
+def _delete_canary(client: SsmClient, name: str) -> None:
+    try:
+        client.delete(name)
+    except UnreachableError:
+        if client.get(name):
+            client.delete(name)
 
 
 def _tickets(params: Params, emails: list[str]) -> str:
