@@ -33,6 +33,8 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence 
     verify,
 )
 
+BLOCK = 65536  # bytes
+
 __all__ = ["START", "Broken", "Record", "append", "as_bytes", "canonical", "chain", "digest", "head", "verify"]
 
 
@@ -79,9 +81,7 @@ def append(path: Path, record: Record, chain_uid: str) -> Record:
 
 
 def _append(file: t.BinaryIO, record: Record, chain_uid: str) -> Record:
-    content = file.read()
-    end = content.rfind(b"\n") + 1
-    last = content[:end].rstrip(b"\n").rpartition(b"\n")[2]
+    last, end = _last_line(file)
     number = int(read_record(last)["seq"]) + 1 if last else 1
     chained = _linked(record, chain_uid, number, digest(last) if last else START)
     line = canonical(chained) + b"\n"
@@ -93,6 +93,18 @@ def _append(file: t.BinaryIO, record: Record, chain_uid: str) -> Record:
         file.truncate(end)
         raise
     return chained
+
+
+def _last_line(file: t.BinaryIO) -> t.Tuple[bytes, int]:
+    """The last whole line, without its end, and where it ends; a long journal is read from its end only."""
+    start = file.seek(0, os.SEEK_END)
+    tail = b""
+    while start > 0 and tail.count(b"\n") < 2:
+        block = min(BLOCK, start)
+        start = file.seek(start - block)
+        tail = file.read(block) + tail
+    whole = tail[: tail.rfind(b"\n") + 1]
+    return whole.rstrip(b"\n").rpartition(b"\n")[2], start + len(whole)
 
 
 def _write(file: t.BinaryIO, line: bytes) -> None:

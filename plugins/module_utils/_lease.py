@@ -26,6 +26,9 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._values import en
 
 LEASE = "lease"
 TAKEN_OVER = "taken_over"
+# A parameter has room for the keys of so many people; a run for more is in charge of everybody.
+MOST_PEOPLE = 50
+EVERYBODY = ("*",)
 OVER, ABANDONED, RUNNING = "over", "abandoned", "running"
 RENEWALS = 4  # how often a lease is renewed within the patience of the others
 POLL_INTERVAL = 0.5  # seconds between two looks at a lease that may be abandoned
@@ -34,7 +37,10 @@ LONGEST_CHECK_AGE = 1.0  # seconds for which a check holds, so that a task that 
 
 @dataclass(frozen=True)
 class Charge:
-    """What a run is in charge of, and who it is. C(people) are keys of the ledger, C(where) is the name of a machine."""
+    """What a run is in charge of, and who it is. C(where) is the name of a machine.
+
+    C(people) are keys of the ledger, or L(EVERYBODY).
+    """
 
     id: str
     operator: str
@@ -45,7 +51,8 @@ class Charge:
     def shared_with(self, other: Charge) -> list[str]:
         """The credentials and people that both want, in words for a person."""
         credentials = [f"the credential {name}" for name in self.credentials if name in other.credentials]
-        return credentials + ["the same person" for name in self.people if name in other.people][:1]
+        everybody = bool(self.people and other.people) and EVERYBODY in (self.people, other.people)
+        return credentials + (["the same person"] if everybody or set(self.people) & set(other.people) else [])
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,8 @@ class Lease:
 
     def encode(self) -> str:
         times = {"since": self.since, "renewed": self.renewed, "ended": self.ended}
-        return encode({**asdict(self.charge), **times, "floor": self.floor})
+        people = self.charge.people if len(self.charge.people) <= MOST_PEOPLE else EVERYBODY
+        return encode({**asdict(self.charge), "people": people, **times, "floor": self.floor})
 
     @classmethod
     def decode(cls, number: int, found: t.Mapping[str, Parameter]) -> Lease:

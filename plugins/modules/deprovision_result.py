@@ -283,9 +283,7 @@ def run(params: Params, check_mode: bool) -> Result:
     return {
         "changed": changed,
         "events": [outcome.as_event() for outcome in outcomes],
-        "finished_rotations": [
-            rotation for outcome in outcomes if outcome.as_event()["ready_to_close"] for rotation in outcome.rotations()
-        ],
+        "finished_rotations": _finished_rotations(outcomes),
         "good": all(outcome.good for outcome in outcomes),
         "complete": all(outcome.result == "complete" for outcome in outcomes),
         "lines": params["plan"].get("lines", []) if check_mode else _lines(outcomes, evidence),
@@ -295,6 +293,15 @@ def run(params: Params, check_mode: bool) -> Result:
         "evidence": evidence,
         "paths": [str(Path(item["directory"], "result.json")) for item in evidence],
     }
+
+
+def _finished_rotations(outcomes: t.Sequence[Outcome]) -> list[dict[str, t.Any]]:
+    """The rotations of events that may be closed, each once."""
+    found: list[dict[str, t.Any]] = []
+    for outcome in outcomes:
+        if outcome.as_event()["ready_to_close"]:
+            found += [rotation for rotation in outcome.rotations() if rotation not in found]
+    return found
 
 
 def _lines(outcomes: t.Sequence[Outcome], evidence: t.Sequence[Result]) -> list[str]:

@@ -70,6 +70,18 @@ def test_the_same_person_is_in_the_way_as_well(run_main: ModuleRunner, store: t.
     assert "the same person" in second["msg"]
 
 
+def test_a_run_for_a_great_many_people_is_in_charge_of_everybody(run_main: ModuleRunner, store: t.Any) -> None:
+    """A parameter of the store holds 4096 bytes."""
+    crowd = [f"somebody.with.a.long.name.{number}@raxx.example" for number in range(200)]
+    first = run_main("deprovision_run", {**RUN, "emails": crowd, "credentials": []}).result
+    assert first["number"] == 1
+    with watched(first, "smoke_suite", "raptor_app"):
+        refused = run_main("deprovision_run", {**RUN, "credentials": []})
+    assert refused.code == "run_in_progress"
+    nobody = run_main("deprovision_run", {**RUN, "emails": [], "credentials": ["other"]}).result
+    assert nobody["number"] == 3
+
+
 def test_a_dead_run_is_taken_over_and_can_write_nothing_more(run_main: ModuleRunner, store: t.Any) -> None:
     first = run_main("deprovision_run", RUN).result
     second = run_main("deprovision_run", RUN).result

@@ -12,6 +12,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.raxx.deprovision.plugins.module_utils import _journal
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import (
     START,
@@ -143,6 +144,19 @@ def test_what_a_killed_process_left_of_a_record_is_cut_off(tmp_path: Path, journ
     path.write_bytes(first + second[:20])
     append(path, RECORDS[1], "run-1")
     assert path.read_bytes() == first + second
+
+
+def test_a_journal_is_continued_from_its_end_however_long_its_records_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    monkeypatch.setattr(_journal, "BLOCK", 7)
+    for number in range(4):
+        append(path, {"kind": "write", "text": "x" * 40 * number}, "run-1")
+    path.write_bytes(path.read_bytes() + b'{"half":')
+    append(path, {"kind": "write"}, "run-1")
+    assert [json.loads(text)["seq"] for text in lines(path.read_bytes())] == [1, 2, 3, 4, 5]
+    assert verify(path.read_bytes()) == []
 
 
 def test_a_journal_whose_last_record_was_damaged_is_not_continued(tmp_path: Path) -> None:
