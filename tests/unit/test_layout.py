@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,27 @@ def test_no_file_is_bound_to_a_machine_or_unfinished(tracked: list[str]) -> None
             continue
         found = unwanted.search(path.read_bytes().decode(errors="replace"))
         assert not found, f"{name}: {found and found.group()}"
+
+
+def role_uses(tasks: t.Any) -> t.Iterator[dict[str, t.Any]]:
+    """Every task that runs a role, in blocks and rescues as well."""
+    for task in tasks if isinstance(tasks, list) else []:
+        for part in ("tasks", "block", "rescue"):
+            yield from role_uses(task.get(part))
+        used = task.get("ansible.builtin.include_role") or task.get("ansible.builtin.import_role")
+        if used:
+            yield {**used, "vars": task.get("vars", {})}
+
+
+@pytest.mark.parametrize("playbook", ["deprovision.yml", "rotation.yml"])
+def test_what_is_not_validated_at_run_time_is_what_the_role_wants(playbook: str) -> None:
+    plays = yaml.safe_load((ROOT / "playbooks" / playbook).read_text(encoding="utf-8"))
+    trusted = [use for use in role_uses(plays) if use.get("rolespec_validate") is False]
+    assert trusted
+    for use in trusted:
+        role = use["name"].rpartition(".")[2]
+        specs = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+        options = specs["argument_specs"][use.get("tasks_from", "main")]["options"]
+        own = {name: option for name, option in options.items() if name.startswith(f"{role}_")}
+        assert use["vars"].keys() <= own.keys()
+        assert {name for name, option in own.items() if option.get("required")} <= use["vars"].keys()
