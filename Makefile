@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
 unexport PYTHONPATH
 
-.PHONY: help setup lint docs format unit test browser conformance sample faults demo clean
+.PHONY: help setup lint docs format unit test browser conformance faults demo clean
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -47,9 +47,8 @@ unit: setup ## The unit tests only: seconds
 	pytest --quiet --numprocesses 2 --dist loadfile tests/unit
 
 # A file's tests stay in one process, because they share what is costly to start.
-# The cases of the matrix take long: they have a target of their own until they are known to be quick and steady enough.
 test: lint ## Everything that must pass
-	pytest --numprocesses 2 --dist loadfile --ignore-glob='tests/faults/test_*'
+	pytest --numprocesses 2 --dist loadfile
 
 browser: setup ## The report in a headless Chromium, which it installs below build/
 	$(BIN)/python -m tests.browser.chromium
@@ -58,9 +57,6 @@ browser: setup ## The report in a headless Chromium, which it installs below bui
 conformance: setup ## The runbook's own commands with the real heroku, aws, psql and curl, which it installs below build/
 	$(BIN)/python -m tests.conformance.clients
 	pytest tests/conformance
-
-sample: setup ## A sample of the matrix of faults and kills, and the tests of its checker: some ten minutes
-	pytest --numprocesses 2 --dist loadfile tests/faults
 
 faults: setup ## Breaks every call of a run, kills it everywhere, and looks at the invariants: long
 	$(BIN)/python -m tests.faults

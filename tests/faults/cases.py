@@ -45,26 +45,29 @@ class Call:
     paths: tuple[str, ...]
 
     def kinds(self, number: int, *, every: bool) -> t.Iterable[str]:
-        """All that make sense. Facts are all written by one function, so unless C(every) a third kind of each is enough."""
+        """All that make sense. Facts are all written by one function, so unless C(every) they share the kinds among them."""
         if self.system != "postgres":
+            if every or FACT not in self.paths[0]:
+                return KINDS
             others = [kind for kind in KINDS if kind not in FACT_KINDS]
-            return KINDS if every or FACT not in self.paths[0] else (*FACT_KINDS, others[number % len(others)])
+            return (FACT_KINDS[number % len(FACT_KINDS)], others[number % len(others)])
         return [kind for kind in (KINDS if self.method == "COMMIT" else STATEMENT_KINDS) if kind != "stale"]
 
 
 @dataclass(frozen=True)
 class Case:
-    """C(stratum) is what a sample takes some of each of. C(kill_whole) kills workers as well, as when the machine dies.
+    """C(stratum) is what a sample takes some of each of.
 
-    C(first) is a run that must change nothing, before all others: a check run, or one that cannot write its evidence. With
-    C(slow_logins) the leaver's clients are half way through a log-in when the passwords change. With C(again) one more
-    run follows when everything is complete.
+    C(kill_tasks) are the tasks at which the first runs are killed, one each. C(kill_whole) kills workers as well, as when the
+    machine dies. C(first) is a run that must change nothing, before all others: a check run, or one that cannot write its
+    evidence. With C(slow_logins) the leaver's clients are half way through a log-in when the passwords change. With C(again) one
+    more run follows when everything is complete.
     """
 
     id: str
     stratum: str
     fault: Record | None = None
-    kill_task: int | None = None
+    kill_tasks: tuple[int, ...] = ()
     kill_after: float | None = None
     kill_whole: bool = False
     together: tuple[float, ...] = ()
@@ -81,7 +84,7 @@ class Case:
 
     @property
     def killed(self) -> bool:
-        return self.kill_task is not None or self.kill_after is not None
+        return bool(self.kill_tasks) or self.kill_after is not None
 
 
 def calls(log: t.Iterable[Record]) -> list[Call]:
@@ -121,8 +124,11 @@ def cases(log: t.Iterable[Record], tasks: int, seconds: float, people: t.Sequenc
                     fault={"system": call.system, "method": call.method, "path": call.paths[0], "kind": "error"},
                 )
             )
-    for number in range(1, tasks + 1):
-        found.append(Case(f"kill-task={number:03}", "kill-task", kill_task=number))
+    # The run is killed at a task, the one that continues it at a later task, and a third one comes to the end.
+    half = (tasks + 1) // 2
+    for number in range(1, half + 1):
+        both = (number, number + half) if number + half <= tasks else (number,)
+        found.append(Case("kill-tasks=" + "+".join(f"{task:03}" for task in both), "kill-tasks", kill_tasks=both))
     for number in range(1, RANDOM_KILLS + 1):
         moment = round(chance.uniform(0.3, seconds), 2)
         found.append(Case(f"kill-time={number:02}", "kill-time", kill_after=moment, kill_whole=number % 2 == 0))

@@ -123,7 +123,7 @@ def _play(
             if case.killed and not all(wait_for_end(str(run.place)) for run in story.runs):
                 outcome.violations.append("I3: a process of a killed run is left")
             story.look()
-            _check(story, WHEN_COMPLETE, outcome, "at the end")
+            _check(story, (*WHEN_COMPLETE, leaks_nothing), outcome, "at the end")
             if case.again:
                 story.before, story.calls_before = story.dump, len(story.calls)
                 # Where the evidence of the person is, or it would be written anew.
@@ -137,10 +137,11 @@ def _play(
 def _first(case: Case, sandbox: Sandbox, place: Path, root: Path) -> t.Iterator[Run]:
     """The run that something happens to, or the runs that happen at once."""
     if not case.together:
-        running = Running(sandbox, place / "run-1", LEAVER, root=root, kill_task=case.kill_task, runner=case.runner)
-        if case.kill_after is not None:
-            running.kill_after(case.kill_after, whole=case.kill_whole)
-        yield running.wait()
+        for number, task in enumerate(case.kill_tasks or [None], 1):
+            running = Running(sandbox, place / f"run-{number}", LEAVER, root=root, kill_task=task, runner=case.runner)
+            if case.kill_after is not None:
+                running.kill_after(case.kill_after, whole=case.kill_whole)
+            yield running.wait()
         return
     going = []
     for number, (offset, email) in enumerate(zip(case.together, case.people, strict=True), 1):
