@@ -125,6 +125,7 @@ def _play(
             story.look()
             _check(story, (*WHEN_COMPLETE, leaks_nothing), outcome, "at the end")
             if case.again:
+                story.look()
                 story.before, story.calls_before = story.dump, len(story.calls)
                 # Where the evidence of the person is, or it would be written anew.
                 where = next(run for run in story.runs if run.word == "COMPLETE" and run.email == people[0]).place.parent
