@@ -94,15 +94,26 @@ def rendered(text: str) -> str:
     return text
 
 
+def role_page(role: str) -> str:
+    """The README of a role: its entry points in a sentence each, and where the rest is."""
+    lines = [f"# raxx.deprovision.{role}", ""]
+    specs = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    for name, spec in specs["argument_specs"].items():
+        lines += [f"- `{name}`: {spec['short_description']}."]
+    end = f"What it does and does not do, and its options: `ansible-doc -t role raxx.deprovision.{role}`."
+    return "\n".join([*lines, "", end, ""])
+
+
 def main() -> None:
-    for page in PAGES:
-        path = ROOT / "docs" / page
-        text = path.read_text(encoding="utf-8")
-        wanted = rendered(text)
+    pages = {f"docs/{page}": rendered((ROOT / "docs" / page).read_text(encoding="utf-8")) for page in PAGES}
+    pages |= {f"roles/{role.name}/README.md": role_page(role.name) for role in sorted((ROOT / "roles").iterdir())}
+    for page, wanted in pages.items():
+        path = ROOT / page
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
         if "--check" not in sys.argv[1:]:
             path.write_text(wanted, encoding="utf-8")
         elif text != wanted:
-            sys.exit(f"docs/{page} is not up to date: run make docs")
+            sys.exit(f"{page} is not up to date: run make docs")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,8 @@ PAUSE = "ansible.builtin.pause"
 SET_FACT = "ansible.builtin.set_fact"
 
 # The log window is open since the restart, and not only since the task began.
-LOG_WATCH, SINCE = "heroku_log_watch", "since"
+LOG_WATCH = "heroku_log_watch"
+SINCE = "since"
 
 # What a module waits for, and the longest time: options that are added up, or multiplied where several are in one place.
 WAITS: dict[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
@@ -84,7 +85,8 @@ COLOURS = {
 }
 CODE = re.compile(r"\s*\[([a-z0-9_]+)\]$")
 # Without a terminal: seconds after which a wait is said, and between two lines of the same wait.
-SAY_AFTER, SAY_EVERY = 10.0, 60.0
+SAY_AFTER = 10.0
+SAY_EVERY = 60.0
 
 
 class CallbackModule(Default):

@@ -149,7 +149,8 @@ _BASE = """
 {%- endif %}
 {%- endfor %}
 {%- for row in picture.rows %}
-<text x="0" y="{{ row.text_y }}" xml:space="preserve">{{ row.label }}<tspan class="said">  {{ row.said }}</tspan><tspan class="said by-hand-words">{{ row.by_hand }}</tspan></text>
+<text x="0" y="{{ row.text_y }}" xml:space="preserve">{{ row.label }}<tspan class="said">  {{ row.said }}</tspan><tspan class="said by-hand-words">{{
+ row.by_hand }}</tspan></text>
 {%- if row.bar %}
 <rect class="measured" x="{{ row.bar.x }}" width="{{ row.bar.width }}" y="{{ row.bar_y }}" height="9" rx="1.5"/>
 {%- endif %}
@@ -178,7 +179,8 @@ _BASE = """
 <div><strong>{{ verdict.word }}</strong>{% for text in verdict.text %}<p>{{ text }}</p>{% endfor %}</div></div>
 <dl class="facts">
 {%- for fact in tiles %}
-<div><dt>{{ fact.name }}</dt><dd>{% if fact.link %}<a href="{{ fact.link }}">{{ fact.value }}</a>{% else %}{{ fact.value }}{% endif %}{% if fact.note %}<small>{{ fact.note }}</small>{% endif %}</dd></div>
+<div><dt>{{ fact.name }}</dt><dd>{% if fact.link %}<a href="{{ fact.link }}">{{ fact.value }}</a>{% else %}{{ fact.value }}{% endif %}{%
+ if fact.note %}<small>{{ fact.note }}</small>{% endif %}</dd></div>
 {%- endfor %}
 </dl>
 </header>
@@ -282,7 +284,8 @@ DEPARTURE = (
 <thead><tr><th scope="col">Step</th><th scope="col">Claim</th><th scope="col">Grade</th><th scope="col">When (UTC)</th></tr></thead>
 <tbody>
 {%- for claim in claims %}
-<tr><td class="step">{{ claim.step }}</td><td class="what">{{ claim.statement }}{% if claim.detail %}<span class="detail">{{ claim.detail }}</span>{% endif %}</td>
+<tr><td class="step">{{ claim.step }}</td><td class="what">{{ claim.statement }}{%
+ if claim.detail %}<span class="detail">{{ claim.detail }}</span>{% endif %}</td>
 <td>{{ grade(claim.grade) }}</td><td class="time">{{ claim.at }}</td></tr>
 {%- endfor %}
 </tbody></table></section>

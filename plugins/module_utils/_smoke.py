@@ -132,8 +132,7 @@ class Suite:
         tail = _Tail()
         with _Group() as group:
             process = group.start([self.program(), *self.command[1:]], self.directory, {**self.basic, **self.given})
-            assert process.stdout is not None  # noqa: S101  # for the type checker
-            with process.stdout as stream, selectors.DefaultSelector() as selector:
+            with t.cast("t.IO[bytes]", process.stdout) as stream, selectors.DefaultSelector() as selector:
                 selector.register(stream, selectors.EVENT_READ)
                 ended = _read(process, stream.fileno(), selector, tail, deadline)
                 group.kill()
@@ -207,7 +206,7 @@ class _Group:
     def start(self, command: list[str], directory: Path, environment: Variables) -> subprocess.Popen[bytes]:
         self._starting = True
         try:
-            self._process = process = subprocess.Popen(  # noqa: S603  # to run what the inventory names is the purpose; no shell
+            self._process = process = subprocess.Popen(  # noqa: S603  # pylint: disable=ansible-bad-function  # what the inventory names; no shell
                 command,
                 cwd=directory,
                 env=dict(environment),

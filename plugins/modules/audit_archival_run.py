@@ -23,6 +23,9 @@ extends_documentation_fragment:
   - raxx.deprovision.attributes.state
   - raxx.deprovision.database
   - raxx.deprovision.heroku
+attributes:
+  action_group:
+    membership: [raxx.deprovision.database, raxx.deprovision.heroku]
 options:
   event:
     description: Name of the event.

@@ -22,6 +22,9 @@ extends_documentation_fragment:
   - raxx.deprovision.console
   - raxx.deprovision.database
   - raxx.deprovision.heroku
+attributes:
+  action_group:
+    membership: [raxx.deprovision.database, raxx.deprovision.heroku]
 seealso:
   - module: raxx.deprovision.console_sessions
 """

@@ -20,6 +20,8 @@ extends_documentation_fragment:
   - raxx.deprovision.ledger
   - raxx.deprovision.signing
 attributes:
+  action_group:
+    membership: [raxx.deprovision.aws, raxx.deprovision.ledger]
   check_mode:
     support: full
   diff_mode:

@@ -20,6 +20,9 @@ extends_documentation_fragment:
   - raxx.deprovision.attributes.read_only
   - raxx.deprovision.aws
   - raxx.deprovision.ledger
+attributes:
+  action_group:
+    membership: [raxx.deprovision.aws, raxx.deprovision.ledger]
 options:
   credentials:
     description: Names of the credentials.

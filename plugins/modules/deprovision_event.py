@@ -22,6 +22,9 @@ extends_documentation_fragment:
   - raxx.deprovision.attributes.state
   - raxx.deprovision.aws
   - raxx.deprovision.ledger
+attributes:
+  action_group:
+    membership: [raxx.deprovision.aws, raxx.deprovision.ledger]
 options:
   emails:
     description: Email addresses of the people who leave.

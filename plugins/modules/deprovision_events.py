@@ -19,6 +19,9 @@ extends_documentation_fragment:
   - raxx.deprovision.attributes.read_only
   - raxx.deprovision.aws
   - raxx.deprovision.ledger
+attributes:
+  action_group:
+    membership: [raxx.deprovision.aws, raxx.deprovision.ledger]
 options:
   since:
     description: Events that were opened at this time (RFC 3339) or later. By default all from the beginning.

@@ -19,6 +19,9 @@ extends_documentation_fragment:
   - raxx.deprovision.attributes
   - raxx.deprovision.attributes.state
   - raxx.deprovision.aws
+attributes:
+  action_group:
+    membership: [raxx.deprovision.aws]
 options:
   directories:
     description: The directories, one for each event. The last part of the path becomes a part of the keys.

@@ -20,6 +20,9 @@ extends_documentation_fragment:
   - raxx.deprovision.attributes.state
   - raxx.deprovision.aws
   - raxx.deprovision.ledger
+attributes:
+  action_group:
+    membership: [raxx.deprovision.aws, raxx.deprovision.ledger]
 options:
   events:
     description: The events, as M(raxx.deprovision.deprovision_event) returns them in check mode.

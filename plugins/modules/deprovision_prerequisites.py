@@ -25,6 +25,14 @@ extends_documentation_fragment:
   - raxx.deprovision.freescout
   - raxx.deprovision.ledger
   - raxx.deprovision.signing
+attributes:
+  action_group:
+    membership:
+      - raxx.deprovision.aws
+      - raxx.deprovision.freescout
+      - raxx.deprovision.heroku
+      - raxx.deprovision.infisical
+      - raxx.deprovision.ledger
 requirements:
   - psycopg2
 options:

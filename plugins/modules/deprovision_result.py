@@ -22,6 +22,9 @@ extends_documentation_fragment:
   - raxx.deprovision.aws
   - raxx.deprovision.ledger
   - raxx.deprovision.signing
+attributes:
+  action_group:
+    membership: [raxx.deprovision.aws, raxx.deprovision.ledger]
 options:
   events:
     description: The events, as M(raxx.deprovision.deprovision_event) returns them.

@@ -24,6 +24,9 @@ extends_documentation_fragment:
   - raxx.deprovision.attributes.state
   - raxx.deprovision.aws
   - raxx.deprovision.ledger
+attributes:
+  action_group:
+    membership: [raxx.deprovision.aws, raxx.deprovision.ledger]
 options:
   credential:
     description: Name of the credential in the inventory.

@@ -23,6 +23,8 @@ extends_documentation_fragment:
   - raxx.deprovision.aws
   - raxx.deprovision.ledger
 attributes:
+  action_group:
+    membership: [raxx.deprovision.aws, raxx.deprovision.ledger]
   check_mode:
     details:
       - In check mode no lease is taken, and nobody is waited for.

@@ -23,6 +23,9 @@ extends_documentation_fragment:
   - raxx.deprovision.attributes
   - raxx.deprovision.attributes.state
   - raxx.deprovision.freescout
+attributes:
+  action_group:
+    membership: [raxx.deprovision.freescout]
 options:
   subject:
     description:

@@ -22,6 +22,9 @@ extends_documentation_fragment:
   - raxx.deprovision.attributes
   - raxx.deprovision.attributes.read_only
   - raxx.deprovision.heroku
+attributes:
+  action_group:
+    membership: [raxx.deprovision.heroku]
 options:
   app:
     description: Name of the app.

@@ -22,6 +22,8 @@ extends_documentation_fragment:
   - raxx.deprovision.attributes
   - raxx.deprovision.heroku
 attributes:
+  action_group:
+    membership: [raxx.deprovision.heroku]
   check_mode:
     support: full
     details:

@@ -20,6 +20,9 @@ extends_documentation_fragment:
   - raxx.deprovision.attributes
   - raxx.deprovision.attributes.state
   - raxx.deprovision.infisical
+attributes:
+  action_group:
+    membership: [raxx.deprovision.infisical]
 options:
   workspace_id:
     description: Id of the project (in older versions called workspace).

@@ -23,6 +23,8 @@ extends_documentation_fragment:
   - raxx.deprovision.database
   - raxx.deprovision.heroku
 attributes:
+  action_group:
+    membership: [raxx.deprovision.database, raxx.deprovision.heroku]
   check_mode:
     support: full
     details:

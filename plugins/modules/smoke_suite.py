@@ -30,6 +30,7 @@ attributes:
     support: N/A
     details:
       - This module has no options of a system.
+    membership: []
   idempotent:
     support: full
     details:

@@ -23,6 +23,9 @@ extends_documentation_fragment:
   - raxx.deprovision.attributes
   - raxx.deprovision.attributes.state
   - raxx.deprovision.aws
+attributes:
+  action_group:
+    membership: [raxx.deprovision.aws]
 options:
   name:
     description: Name of the parameter with its path.

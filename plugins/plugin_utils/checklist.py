@@ -214,9 +214,9 @@ def wait_line(wait: Wait, now: float, width: int) -> Line:
     figures = f"{clock(spent)} of at most {clock(wait.bound)}"
     head = f"       {wait.host}: {wait.what}"
     filled = min(int(_BAR * spent / wait.bound), _BAR) if wait.bound else _BAR
-    bar = "#" * filled + "-" * (_BAR - filled)
+    drawn = "#" * filled + "-" * (_BAR - filled)
     if len(head) + len(figures) + _BAR + 6 <= width:
-        return [(head, BUSY), (f"  [{bar}]  ", BUSY), (figures, PLAIN)]
+        return [(head, BUSY), (f"  [{drawn}]  ", BUSY), (figures, PLAIN)]
     room = width - len(figures) - 2
     return [(shorten(head, room), BUSY), (f"  {figures}", PLAIN)]
 

@@ -213,7 +213,9 @@ for name in NAMES:
 
 
 @every_module
-def test_it_is_a_member_of_the_action_groups_whose_options_it_has_and_runs_inline(name: str) -> None:
+def test_it_is_a_member_of_the_action_groups_whose_options_it_has_and_runs_inline(
+    name: str, documentation: dict[str, t.Any]
+) -> None:
     groups = {
         "heroku": HEROKU,
         "database": DATABASE,
@@ -224,6 +226,8 @@ def test_it_is_a_member_of_the_action_groups_whose_options_it_has_and_runs_inlin
     }
     wanted = {group for group, shared in groups.items() if shared.options.keys() <= loaded(name).SPEC.options.keys()}
     assert {group for group, members in RUNTIME["action_groups"].items() if name in members} == wanted
+    documented = documentation[name]["doc"]["attributes"]["action_group"]["membership"]
+    assert documented == [f"raxx.deprovision.{group}" for group in sorted(wanted)]
     assert f'ActionModule = inline_action("{name}")' in (ROOT / "plugins" / "action" / f"{name}.py").read_text()
 
 
