@@ -51,8 +51,12 @@ def status(state: StateDirectory, options: argparse.Namespace) -> None:
     print(json.dumps(found, indent=2, sort_keys=True) if options.json else summary(found))
 
 
-def env(state: StateDirectory, _options: argparse.Namespace) -> None:
-    for name, value in environment(ask(running(state), "GET", "/status")).items():
+def env(state: StateDirectory, options: argparse.Namespace) -> None:
+    found = environment(ask(running(state), "GET", "/status"))
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return
+    for name, value in found.items():
         print(f"export {name}={shlex.quote(value)}")
 
 
@@ -214,7 +218,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
     add("up", up, "bring the sandbox up").add_argument("--seed", type=Path, metavar="FILE", help="laid over the default seed")
     add("status", status, "show where everything is").add_argument("--json", action="store_true", help="with all secrets")
-    add("env", env, "print export lines for a shell")
+    add("env", env, "print export lines for a shell").add_argument("--json", action="store_true", help="print JSON instead")
     add("calls", calls, "print the latest requests that reached the systems")
     add("dump", dump, "print everything that the systems hold, as canonical JSON")
     add("down", down, "take the sandbox down and remove its state")

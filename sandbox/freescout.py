@@ -116,7 +116,7 @@ class FreeScout:
 
     def dump(self) -> list[dict[str, Any]]:
         with self._lock:
-            return [self._show_one(item) for _, item in sorted(self._conversations.items())]
+            return [self._show_one(item) for __, item in sorted(self._conversations.items())]
 
     def _seed(self, entry: dict[str, Any]) -> None:
         customer = self._customer({"email": entry["customer"]})

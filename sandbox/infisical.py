@@ -130,7 +130,7 @@ class Infisical:
                     "comment": secret.comment,
                     "versions": [{"version": version, "value": value} for version, value in secret.history],
                 }
-                for _, secret in sorted(self._folder.items())
+                for __, secret in sorted(self._folder.items())
             ]
 
     def _make_app(self) -> Flask:
@@ -216,7 +216,7 @@ class Infisical:
         hidden = not caller.sees_values or request.args.get("viewSecretValue") == "false"
         with self._lock:
             shown = []
-            for _, secret in sorted(self._folder.items()):
+            for __, secret in sorted(self._folder.items()):
                 value = self._expand(secret.value) if _flag("expandSecretReferences") else secret.value
                 body = self._show(secret, value=value, hidden=hidden, comment=secret.comment)
                 shown.append(body | {"tags": []} | ({} if self._legacy else {"secretPath": path}))

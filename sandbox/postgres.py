@@ -81,7 +81,7 @@ class Postgres:
     def start(self) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._initialise()
-        for _ in range(PORT_ATTEMPTS):
+        for __ in range(PORT_ATTEMPTS):
             self._server_port = _free_port()
             if self._launch():
                 self._gate = TlsGate(self._server_port, self._ca.server_context(), SUPERUSER, self._faults)

@@ -30,7 +30,7 @@ class HalfDoneLogin(threading.Thread):
         handle = native.Connection.handle_AUTHENTICATION_REQUEST
 
         class Slow(native.Connection):  # type: ignore[misc]
-            def handle_AUTHENTICATION_REQUEST(connection, data: bytes, context: t.Any) -> None:  # noqa: N802, N805
+            def handle_AUTHENTICATION_REQUEST(connection, data: bytes, context: t.Any) -> None:  # noqa: N802, N805  # pylint: disable=no-self-argument
                 if data[:4] == CHALLENGE:
                     self.begun.set()
                     time.sleep(self._delay)

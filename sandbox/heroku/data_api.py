@@ -51,7 +51,7 @@ def blueprint(world: World, rotations: Rotations) -> Blueprint:
         with world.lock:
             users = [(user.name, user.password, user.state) for user in credential.users]
             state = credential.state
-        enabling = any(user_state == "enabling" for _, _, user_state in users)
+        enabling = any(user_state == "enabling" for __, __, user_state in users)
         rows = []
         for name, password, user_state in users:
             row: dict[str, Any] = {"user": name, "password": password, "state": user_state}

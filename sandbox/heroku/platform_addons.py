@@ -24,7 +24,7 @@ def _add_resolvers(api: Blueprint, world: World) -> None:
     def resolve_attachment() -> Response:
         """By attachment name, its config var's name, its id, or the add-on's name; `app::` overrides the app."""
         asked = body()
-        app_ref, _, name = str(asked.get("addon_attachment") or "").rpartition("::")
+        app_ref, __, name = str(asked.get("addon_attachment") or "").rpartition("::")
         app_ref = app_ref or asked.get("app") or ""
         app = find_app(world, app_ref) if app_ref else None
         with world.lock:
@@ -94,7 +94,7 @@ def _add_attaching(api: Blueprint, world: World) -> None:
         asked = body()
         addon = _find_addon(world, _name(asked.get("addon")))
         app = find_app(world, _name(asked.get("app")))
-        kind, _, credential = str(asked.get("namespace") or "credential:default").partition(":")
+        kind, __, credential = str(asked.get("namespace") or "credential:default").partition(":")
         if kind != "credential" or credential not in addon.credentials:
             raise ApiError(422, "invalid_params", "Couldn't find that credential.")
         with world.lock:

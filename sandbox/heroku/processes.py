@@ -114,4 +114,4 @@ def procfile() -> dict[str, str]:
     """The command of each process type, as the app's checkout says."""
     text = (CHECKOUT / "Procfile").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
-    return {kind.strip(): command.strip() for kind, _, command in (line.partition(":") for line in lines) if command}
+    return {kind.strip(): command.strip() for kind, __, command in (line.partition(":") for line in lines) if command}

@@ -49,7 +49,7 @@ class Listener:
     def _accept(self) -> None:
         while True:
             try:
-                plain, _ = self._socket.accept()
+                plain, __ = self._socket.accept()
             except OSError:
                 return
             threading.Thread(target=self._serve, args=(plain,), name="rendezvous client", daemon=True).start()
@@ -76,7 +76,7 @@ def relay(client: ssl.SSLSocket, terminal: int, start: Callable[[], subprocess.P
     try:
         while True:
             waiting = client.pending() > 0
-            readable, _, _ = select.select([client.fileno(), terminal], [], [], 0 if waiting else IDLE_SECONDS)
+            readable, __, __ = select.select([client.fileno(), terminal], [], [], 0 if waiting else IDLE_SECONDS)
             if waiting or client.fileno() in readable:
                 typed = client.recv(CHUNK)
                 if not typed:

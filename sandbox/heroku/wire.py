@@ -80,7 +80,7 @@ def check_token(tokens: dict[str, str]) -> None:
 
 
 def _given_token() -> str:
-    kind, _, value = request.headers.get("Authorization", "").partition(" ")
+    kind, __, value = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return value.strip()
     if kind.lower() == "basic":
@@ -102,7 +102,7 @@ def check_accept() -> None:
 
 
 def add_headers(response: Response) -> Response:
-    response.headers["Request-Id"] = ",".join(new_id() for _ in range(3))
+    response.headers["Request-Id"] = ",".join(new_id() for __ in range(3))
     response.headers.setdefault("Cache-Control", "private, no-cache")
     return response
 

@@ -30,6 +30,11 @@ NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 PLAYBOOK = re.compile(r"^\s*?-?\s*?(?:hosts|(ansible\.builtin\.)?include|(ansible\.builtin\.)?import_playbook):\s*?.*?$")
 
 
+def _is(value: t.Any, kind: type) -> bool:
+    """Whether a value is of a type, where V(True) is no integer."""
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
 def survey_problems(spec: Record) -> list[str]:
     problems = [f"{key} is missing" for key in ("name", "description", "spec") if key not in spec]
     if problems or not spec["spec"]:
@@ -50,9 +55,7 @@ def _question_problems(question: Record) -> list[str]:
     if default != "" and not isinstance(default, SURVEY_TYPES[kind]):
         problems.append(f"{name}: the default is no {kind}")
     problems += [
-        f"{name}: {key} is no integer"
-        for key in ("min", "max")
-        if question.get(key) is not None and type(question[key]) is not int
+        f"{name}: {key} is no integer" for key in ("min", "max") if question.get(key) is not None and not _is(question[key], int)
     ]
     if kind in ("multiplechoice", "multiselect"):
         choices = question.get("choices")
@@ -68,7 +71,7 @@ def survey_answers(spec: Record, given: Record) -> dict[str, t.Any]:
     answers = {}
     for question in spec["spec"]:
         default = question.get("default")
-        valid = type(default) is SURVEY_TYPES[question["type"]] and default in question.get("choices", [default])
+        valid = _is(default, SURVEY_TYPES[question["type"]]) and default in question.get("choices", [default])
         if valid and len(str(default)) >= (question.get("min") or 0):
             answers[question["variable"]] = default
     return {**answers, **given}

@@ -198,8 +198,8 @@ def test_no_session_is_older_than_the_rotation(story: Story) -> None:
         "raptor",
         "SELECT usename, backend_start FROM pg_stat_activity WHERE usename ~ '^(raptor_app|audit_archiver)'",
     )
-    assert {name for name, _ in rows} == {"raptor_app"}
-    assert [began for _, began in rows if began < released] == []
+    assert {name for name, __ in rows} == {"raptor_app"}
+    assert [began for __, began in rows if began < released] == []
 
 
 def test_vault_heroku_and_config_hold_the_same_url_of_raptor_app(story: Story) -> None:

@@ -219,7 +219,7 @@ class Sandbox:
         run = {"operator_email": "test@raxx.example", "dry_run": True}
         answers = [
             answer.status_code
-            for _ in range(4)
+            for __ in range(4)
             for answer in (
                 requests.get(f"{url}/audit/events", timeout=30),
                 requests.post(f"{url}/audit/runs", json=run, timeout=30),

@@ -362,7 +362,7 @@ def claims_what_an_unbroken_run_claims(story: Story) -> t.Iterator[str]:
     """I12"""
     if story.baseline is None or len(story.people) > 1 or not any(run.word == "COMPLETE" for run in story.runs):
         return
-    mine = claims(next(run.result for run in reversed(story.runs) if run.word == "COMPLETE"))
+    mine = claims([run.result for run in story.runs if run.word == "COMPLETE"][-1])
     for name in sorted(set(mine) | set(story.baseline)):
         if mine.get(name) != story.baseline.get(name):
             yield f"result.json differs in {name}: {mine.get(name)} instead of {story.baseline.get(name)}"

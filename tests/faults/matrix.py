@@ -56,7 +56,7 @@ def baseline(place: Path, *, root: Path = ROOT, every: bool = False) -> Baseline
     """Makes the run, and holds it against every invariant too. C(every) is for a matrix without any kind left out."""
     outcome = Outcome("baseline")
     log: list[Record] = []
-    story, _ = _play(Case("baseline", "baseline", again=True), place, None, outcome, root, log)
+    story, __ = _play(Case("baseline", "baseline", again=True), place, None, outcome, root, log)
     run = story.runs[0]
     assert run.word == "COMPLETE", run.output[-3000:]
     assert not outcome.violations, outcome.violations

@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.postgres import Postgres
 from sandbox.tls import CertificateAuthority
-from tests.unit.conftest import no_credentials_of_this_machine, run_main  # noqa: F401  # fixtures
+from tests.unit.conftest import no_credentials_of_this_machine, run_main  # noqa: F401  # pylint: disable=unused-import  # fixtures
 
 AUTHENTICATION_TIMEOUT = 2  # seconds
 OWNER = "owner"

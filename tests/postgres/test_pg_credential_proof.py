@@ -207,7 +207,7 @@ def test_a_reconnecting_client_never_gets_back_in(server: Server, run_main: Modu
                 refused.set()
                 time.sleep(0.02)
 
-    clients = [threading.Thread(target=keep_connected) for _ in range(4)]
+    clients = [threading.Thread(target=keep_connected) for __ in range(4)]
     for client in clients:
         client.start()
     assert ready.wait(5)

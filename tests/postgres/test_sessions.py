@@ -282,7 +282,7 @@ def test_a_full_server_is_told_by_the_place_that_refuses(server: Server) -> None
     free = int(server.admin("SHOW max_connections")[0][0])
     crowd = []
     try:
-        for _ in range(free):
+        for __ in range(free):
             crowd.append(server.connect("crowd"))
     except psycopg2.OperationalError:
         pass
@@ -305,6 +305,6 @@ def test_each_probe_leaves_one_line_in_the_servers_log(server: Server) -> None:
     server.make_role("rose")
     log = server.server.log_file
     before = log.read_text(encoding="utf-8", errors="replace").count("user=rose sql_error_code = 28P01 FATAL")
-    for _ in range(3):
+    for __ in range(3):
         probe(server.url("rose", password="no"), timeout=5)
     assert log.read_text(encoding="utf-8", errors="replace").count("user=rose sql_error_code = 28P01 FATAL") == before + 3

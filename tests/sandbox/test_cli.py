@@ -176,6 +176,9 @@ def test_env_is_for_a_shell(running: Running, found: dict[str, Any]) -> None:
     assert given["INFISICAL_TOKEN"] == found["infisical"]["token"]
     assert Path(given["HEROKU_CA_PATH"]).read_text(encoding="ascii").startswith("-----BEGIN CERTIFICATE-----")
     assert requests.get(given["RAPTOR_URL"] + "/audit/events", timeout=10).status_code == 200
+    as_json = json.loads(sandbox("env", "--json", state=running.state).stdout)
+    assert as_json.items() <= given.items()
+    assert len(as_json) == lines.count("export ")
 
 
 def test_each_credential_is_the_same_in_the_store_the_config_and_the_database(found: dict[str, Any]) -> None:
@@ -190,7 +193,7 @@ def test_each_credential_is_the_same_in_the_store_the_config_and_the_database(fo
 
 
 def test_two_dumps_of_an_untouched_sandbox_are_equal_and_a_change_shows(running: Running, found: dict[str, Any]) -> None:
-    one, two = (sandbox("dump", state=running.state).stdout for _ in range(2))
+    one, two = (sandbox("dump", state=running.state).stdout for __ in range(2))
     assert one == two
     assert set(json.loads(one)) == {"console", "raptor", "ssm", "infisical", "heroku", "freescout"}
     vault(found, "PATCH", "changed")

@@ -247,7 +247,7 @@ def test_a_tokens_time_ends(vault: Callable[..., Vault], dialect: str, expected:
 def test_a_tokens_uses_end(vault: Callable[..., Vault]) -> None:
     v = vault(token_uses=1)
     v.token = v.log_in().json["accessToken"]  # type: ignore[index]
-    answers = [v.read() for _ in range(3)]
+    answers = [v.read() for __ in range(3)]
     assert answers[0].status_code == 200
     assert [answer.json["message"] for answer in answers[1:]] == [  # type: ignore[index]
         "Unable to renew because access token number of uses limit reached",
@@ -274,7 +274,7 @@ def test_an_unknown_client(vault: Callable[..., Vault], dialect: str, expected: 
 def test_the_client_secrets_uses_end(vault: Callable[..., Vault]) -> None:
     v = vault(client_secret_uses=1)
     assert v.log_in().status_code == 200
-    assert [v.log_in().json["message"] for _ in range(2)] == [  # type: ignore[index]
+    assert [v.log_in().json["message"] for __ in range(2)] == [  # type: ignore[index]
         "Access denied due to client secret usage limit reached",
         "Invalid credentials",
     ]
@@ -283,7 +283,7 @@ def test_the_client_secrets_uses_end(vault: Callable[..., Vault]) -> None:
 def test_three_wrong_secrets_lock_the_login_but_not_on_the_old_server(vault: Callable[..., Vault]) -> None:
     new, old = vault(), vault(dialect="legacy")
     for v in (new, old):
-        assert [problem(v.log_in("wrong")) for _ in range(3)] == [(401, "UnauthorizedError")] * 3
+        assert [problem(v.log_in("wrong")) for __ in range(3)] == [(401, "UnauthorizedError")] * 3
     assert "temporarily locked" in new.log_in().json["message"]  # type: ignore[index]
     assert old.log_in().status_code == 200
 
@@ -291,7 +291,7 @@ def test_three_wrong_secrets_lock_the_login_but_not_on_the_old_server(vault: Cal
 @pytest.mark.parametrize(("dialect", "limit"), [("legacy", 40), ("current", 60)])
 def test_requests_are_limited_by_route(vault: Callable[..., Vault], dialect: str, limit: int) -> None:
     v = vault(dialect=dialect)
-    answers = [v.read() for _ in range(limit + 1)]
+    answers = [v.read() for __ in range(limit + 1)]
     assert answers[0].headers["x-ratelimit-limit"] == str(limit)
     assert answers[limit - 1].headers["x-ratelimit-remaining"] == "0"
     assert answers[limit - 1].status_code == 200

@@ -49,7 +49,7 @@ def test_a_merge_keeps_what_the_overlay_does_not_name() -> None:
 
 
 def test_two_sandboxes_share_no_secret() -> None:
-    one, two = (seeds.load() for _ in range(2))
+    one, two = (seeds.load() for __ in range(2))
     for place in (("heroku", "token"), ("infisical", "client_secret"), ("freescout", "api_key"), ("aws", "secret_access_key")):
         assert one[place[0]][place[1]] != two[place[0]][place[1]]
     password = one["heroku"]["addons"][1]["credentials"][1]["password"]

@@ -15,8 +15,8 @@ from ansible.module_utils.testing import patch_module_args
 from responses.registries import OrderedRegistry
 
 from .contract import breaches, watched_writes
-from .ledger_world import store  # noqa: F401  # a fixture
-from .sql_script import sql  # noqa: F401  # a fixture
+from .ledger_world import store  # noqa: F401  # pylint: disable=unused-import  # a fixture
+from .sql_script import sql  # noqa: F401  # pylint: disable=unused-import  # a fixture
 
 COLLECTION = "ansible_collections.raxx.deprovision.plugins"
 

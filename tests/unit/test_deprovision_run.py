@@ -133,7 +133,7 @@ def test_of_two_that_begin_at_once_one_goes_on(run_main: ModuleRunner, store: t.
         with _lease.Holder(lambda: leases, lease.number, PATIENCE).kept():
             done.wait(10)
 
-    threads = [threading.Thread(target=begin) for _ in range(3)]
+    threads = [threading.Thread(target=begin) for __ in range(3)]
     for thread in threads:
         thread.start()
     deadline = time.monotonic() + 10

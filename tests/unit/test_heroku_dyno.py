@@ -59,7 +59,7 @@ class Server:
 
     def _serve(self) -> None:
         with contextlib.suppress(OSError):
-            plain, _ = self._listener.accept()
+            plain, __ = self._listener.accept()
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._context.wrap_socket(plain, server_side=True) as client:
                 while not self.sent.endswith(b"\n"):
@@ -321,7 +321,7 @@ def test_a_dyno_that_was_not_created_is_created_once_more(
     """I4: only after looking, several times, and with the same command."""
     expect_app(script)
     script.post(f"{APP}/dynos", body="<html>", status=503)
-    for _ in range(3):
+    for __ in range(3):
         expect_dynos(script, dyno("web.1", 42), one_off("rendezvous://localhost:1/other", COMMAND))
     expect_post(script, server.url)
     server.chunks = [GREETING, marker(0)]
@@ -331,7 +331,7 @@ def test_a_dyno_that_was_not_created_is_created_once_more(
 def test_a_second_unclear_answer_is_reported(run_main: ModuleRunner, script: responses.RequestsMock) -> None:
     expect_app(script)
     script.post(f"{APP}/dynos", body="<html>", status=503)
-    for _ in range(3):
+    for __ in range(3):
         expect_dynos(script)
     script.post(f"{APP}/dynos", body="<html>", status=503)
     outcome = run_main("heroku_dyno", PARAMS)
@@ -349,7 +349,7 @@ def test_a_conflict_passes(run_main: ModuleRunner, script: responses.RequestsMoc
 
 def test_a_conflict_that_stays_is_reported(run_main: ModuleRunner, script: responses.RequestsMock) -> None:
     expect_app(script)
-    for _ in range(4):
+    for __ in range(4):
         script.post(f"{APP}/dynos", json=error("conflict"), status=409)
     assert run_main("heroku_dyno", PARAMS).code == "conflict"
 
@@ -485,7 +485,7 @@ def test_a_restart_that_does_not_finish_names_the_dynos(
     monkeypatch.setattr(_waiting, "monotonic", lambda: next(moments))
     expect_dynos(script, dyno("web.1", 42), dyno("web.2", 42), dyno("worker.1", 42))
     expect_restart(script, status)
-    for _ in range(2):
+    for __ in range(2):
         expect_dynos(script, dyno("web.1", 42), new("worker.1", "starting"))
     outcome = run_main("heroku_dyno", RESTART)
     assert (outcome.code, outcome.result["failure"]["outcome_unknown"]) == ("restart_not_finished", unknown)

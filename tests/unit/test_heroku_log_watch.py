@@ -240,7 +240,7 @@ def test_an_outage_to_the_end_is_made_good_by_the_buffer(
 ) -> None:
     """Pauses grow, and every wait ends with the window; then the buffer is read once more."""
     expect_stream(script, clock, event(1), 1.0)
-    for _ in range(9):
+    for __ in range(9):
         script.post(f"{APP}/log-sessions", body="<html>", status=503)
     expect_stream(script, clock, event(1), event(30), tail=False)
     outcome = run_main("heroku_log_watch", PARAMS)
@@ -263,7 +263,7 @@ def test_a_stream_that_never_begins_was_not_seen(run_main: ModuleRunner, script:
 
 def test_an_outage_that_stays_is_inconclusive(run_main: ModuleRunner, script: responses.RequestsMock, clock: Clock) -> None:
     clock.time = SINCE + timedelta(seconds=70)
-    for _ in range(3):
+    for __ in range(3):
         expect_stream(script, clock, event(1), requests.exceptions.ConnectionError("reset"), tail=False)
     outcome = run_main("heroku_log_watch", PARAMS)
     assert (outcome.code, outcome.result["failure"]["retryable"]) == ("log_inconclusive", True)
@@ -284,7 +284,7 @@ def test_a_buffer_that_takes_too_long_is_inconclusive(
     run_main: ModuleRunner, script: responses.RequestsMock, clock: Clock
 ) -> None:
     clock.time = SINCE + timedelta(seconds=70)
-    for _ in range(3):
+    for __ in range(3):
         expect_stream(script, clock, event(1), 61.0, tail=False)
     assert run_main("heroku_log_watch", PARAMS).code == "log_inconclusive"
 

@@ -100,7 +100,7 @@ def test_a_server_may_answer_anything(data: st.DataObject, name: str, status: in
     params = {option: spec.get("default") for option, spec in module.SPEC.options.items()} | given_params
     with responses.RequestsMock(assert_all_requests_are_fired=False) as server:
         for method in (responses.GET, responses.POST, responses.PATCH, responses.PUT):
-            for _ in range(3):
+            for __ in range(3):
                 body = json.dumps(data.draw(answers(names)))
                 server.add(method, re.compile("https://.*"), body=body, status=status, content_type="application/json")
         result = execute(module.SPEC, module.run, params, True, {"password-new"})

@@ -255,7 +255,7 @@ def test_silence_is_asked_again_within_the_bound(sql: SqlScript, server: Server)
 
 def test_silence_to_the_end_is_inconclusive(sql: SqlScript, server: Server) -> None:
     observe(sql)
-    for _ in range(3):
+    for __ in range(3):
         server.burst(LIVE, SILENT, WRONG)
     outcome = sql.run("pg_credential_proof", {**PARAMS, "attempts": 3, "attempt_delay": 0.5})
     details = outcome.result["failure"]["details"]

@@ -45,10 +45,13 @@ FACTS: dict[str, t.Any] = {
 }
 
 
+# Nobody changes these defaults.
+# pylint: disable-next=dangerous-default-value
 def raptor(facts: dict[str, t.Any] | None = ROTATED, **more: t.Any) -> Credential:
     return Credential("raptor_app", 2, facts, checks=("smoke",), consumers=("raptor",), **more)
 
 
+# pylint: disable-next=dangerous-default-value
 def archiver(facts: dict[str, t.Any] | None = ROTATED, **more: t.Any) -> Credential:
     return Credential("audit_archiver", 3, facts, checks=("one_off",), consumers=("raptor",), **more)
 
@@ -57,6 +60,7 @@ def without(facts: dict[str, t.Any], *names: str) -> dict[str, t.Any]:
     return {name: value for name, value in facts.items() if name not in names}
 
 
+# pylint: disable-next=dangerous-default-value
 def judge(facts: dict[str, t.Any] = FACTS, *credentials: Credential) -> Progress:
     return evaluate(
         EVENT, facts, consoles=["console"], credentials=credentials or (raptor(), archiver()), records=["audit_record"]

@@ -207,7 +207,7 @@ def test_an_overdue_departure_fits_into_the_picture() -> None:
     record["phases"][-1]["ended"] = record["window"]["ended"] = "2026-05-19T17:00:00.000000Z"
     record["timeliness"].update(end_seconds=8 * 3600, overdue=True)
     bars = [row["bar"] for row in limits_chart(record)["rows"] if row["bar"]]
-    assert all(float(bar["x"].rstrip("%")) + float(bar["width"].rstrip("%")) <= 100 for bar in bars)
+    assert all(float(each["x"].rstrip("%")) + float(each["width"].rstrip("%")) <= 100 for each in bars)
     words = Text(report_html(record)).words
     assert "OVERDUE" in words
     assert "later than 4 h" in words

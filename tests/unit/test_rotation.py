@@ -275,7 +275,7 @@ def test_whatever_happens_the_final_url_comes_out(
     old_url = heroku.final_url
 
     def run() -> str | None:
-        client = t.cast("HerokuClient", heroku)
+        client = t.cast(HerokuClient, heroku)
         rotation = Rotation(client, addon, "raptor_app", goal, end_sessions=len, timeout=60, poll_interval=1)
         return present_url(rotation.run(client.credential(addon, "raptor_app")).store)
 

@@ -48,7 +48,7 @@ def write(tmp_path: Path, pauses: list[float]) -> Write:
 
 def gone(pid: int) -> bool:
     """Whether a process has ended, a moment after it was killed. One that nobody has waited for yet has ended too."""
-    for _ in range(100):
+    for __ in range(100):
         try:
             state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
         except (FileNotFoundError, ProcessLookupError):

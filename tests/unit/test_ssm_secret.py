@@ -115,7 +115,7 @@ def test_a_write_that_does_not_read_back_fails(run_main: ModuleRunner, aws: Stub
     """I6."""
     expect_read(aws, "old")
     aws.add_response("put_parameter", {"Version": 5}, WRITE)
-    for _ in range(4):
+    for __ in range(4):
         expect_read(aws, "old")
     assert run_main("ssm_secret", PARAMS).code == "write_not_confirmed"
 
@@ -143,7 +143,7 @@ def test_absent_deletes_and_looks_again(run_main: ModuleRunner, aws: Stubber) ->
 def test_a_deletion_that_had_no_effect_fails(run_main: ModuleRunner, aws: Stubber) -> None:
     expect_read(aws)
     aws.add_response("delete_parameter", {}, {"Name": NAME})
-    for _ in range(4):
+    for __ in range(4):
         expect_read(aws)
     assert run_main("ssm_secret", {"name": NAME, "state": "absent"}).code == "write_not_confirmed"
 
@@ -188,7 +188,7 @@ def test_a_refusal_stops_and_is_told_by_its_code(
 @pytest.mark.parametrize(("aws_code", "code"), [("ThrottlingException", "rate_limited"), ("TooManyUpdates", "conflict")])
 def test_throttling_is_repeated_within_a_bound(run_main: ModuleRunner, aws: Stubber, call: str, aws_code: str, code: str) -> None:
     params = expect_calls_before(aws, call)
-    for _ in range(4):
+    for __ in range(4):
         aws.add_client_error(call, aws_code, http_status_code=400)
     outcome = run_main("ssm_secret", params)
     assert (outcome.code, outcome.result["failure"]["retryable"]) == (code, True)
@@ -279,7 +279,7 @@ def test_slow_failures_are_not_repeated_for_ever(run_main: ModuleRunner, aws: St
     """Each attempt may take ten seconds; a second one is made, a third is not."""
     moments = iter([0.0, 10.0, 20.5])
     monkeypatch.setattr(time, "monotonic", lambda: next(moments))
-    for _ in range(2):
+    for __ in range(2):
         aws.add_client_error("get_parameter", "InternalServerError", http_status_code=500)
     assert run_main("ssm_secret", PARAMS).code == "unreachable"
 
@@ -391,7 +391,7 @@ class TestClient:
         monkeypatch.undo()
         monkeypatch.setattr(_ssm, "_client", lambda service, **more: aws.client)
         pauses: list[float] = []
-        for _ in range(4):
+        for __ in range(4):
             aws.add_client_error("get_parameter", "ThrottlingException", http_status_code=400)
         with pytest.raises(DeprovisionError):
             _ssm.SsmClient("us-east-1", sleep=pauses.append).get("/l/a")

@@ -105,7 +105,7 @@ def test_a_lost_connection_is_made_anew(running: Stand) -> None:
     running.wait_up()
     statement = "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE usename = 'raptor_app'"
     execute(running.postgres, "raptor", statement)
-    for _ in range(4):
+    for __ in range(4):
         assert web(running, "/audit/events").status_code == 200
 
 

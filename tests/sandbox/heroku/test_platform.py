@@ -27,7 +27,7 @@ def test_account_and_headers(stand: Stand) -> None:
 
 def test_rate_limit_is_free_to_ask_and_counts_other_calls(stand: Stand) -> None:
     before = stand.get("/account/rate-limits")["remaining"]
-    for _ in range(3):
+    for __ in range(3):
         stand.get("/account")
     assert before - stand.get("/account/rate-limits")["remaining"] in (2, 3)
 
