@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
 unexport PYTHONPATH
 
-.PHONY: help setup lint docs format unit test browser conformance faults demo clean
+.PHONY: help setup lint docs format unit test browser conformance sanity molecule faults demo clean
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -57,6 +57,12 @@ browser: setup ## The report in a headless Chromium, which it installs below bui
 conformance: setup ## The runbook's own commands with the real heroku, aws, psql and curl, which it installs below build/
 	$(BIN)/python -m tests.conformance.clients
 	pytest tests/conformance
+
+sanity: setup ## ansible-test (sanity, units, integration) and galaxy-importer, on a copy of the collection: minutes
+	$(BIN)/python -m tests.checks.sanity
+
+molecule: setup ## The scenarios of extensions/molecule, each with a sandbox of its own: minutes
+	$(BIN)/python -m tests.checks.scenarios
 
 faults: setup ## Breaks every call of a run, kills it everywhere, and looks at the invariants: long
 	$(BIN)/python -m tests.faults
