@@ -17,9 +17,10 @@ from pathlib import Path
 import ansible.release
 
 from bench import goals
+from bench.calls import Call, counted, unexplained
 from bench.clients import missing
 from bench.contestants import Arena, ordinary_tree
-from bench.worlds import REAL, ZERO, Call, World, by_system, person, sandbox
+from bench.worlds import REAL, ZERO, World, by_system, person, sandbox
 from tests.e2e.world import ROOT
 
 OUTPUT = ROOT / "build" / "bench.json"
@@ -63,7 +64,9 @@ def side_by_side(place: Path, world: World, options: argparse.Namespace) -> Reco
         arena = Arena(it, world, place, tuple(options.clients))
         for number in range(options.runs):
             people = [person(3 * number + offset) for offset in range(3)]
-            note(found, "ours", number, arena.ours(people[:1]))
+            ours = arena.ours(people[:1])
+            note(found, "ours", number, ours)
+            note(found, "floor", number, arena.floor(people[2], ours[1]))
             if not unavailable:
                 note(found, "peer", number, arena.peer(people[1]))
             note(found, "empty", number, (arena.empty(), []))
@@ -95,8 +98,11 @@ def growth(place: Path, crowds: t.Sequence[int], runs: int) -> Record:
 
 def note(found: dict[str, list[Record]], name: str, number: int, run: tuple[t.Any, list[Call]]) -> None:
     measured, calls = run
-    record = {**measured.as_record(), "calls": by_system(calls), "writes": goals.writes(calls)}
+    record = {**measured.as_record(), "calls": by_system(calls), "kinds": counted(calls)}
     found.setdefault(name, []).append(record)
+    if name not in ("peer", "floor"):
+        for call in unexplained(calls):
+            say(f"{name:>10}: without a reason: {call}")
     say(
         f"{name:>10} {number + 1}: {measured.wall:8.2f} s, cpu {measured.cpu:7.2f} s, {measured.memory:6.0f} MB, "
         f"locked out {measured.reached or 0:6.2f} s, calls {sum(record['calls'].values())}"

@@ -10,9 +10,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.calls import Call
 from bench.clients import client_settings
 from bench.measure import Measured, measure
-from bench.worlds import Call, World, calls_since, locked_out
+from bench.worlds import World, calls_since, locked_out
 from tests.e2e.world import ROOT, Sandbox
 from tests.export import tracked
 
@@ -44,6 +45,13 @@ class Arena:
         """The manual procedure, typed by a script."""
         command = ["bash", str(ROOT / "bench" / "peer.sh"), email, str(self.world.log_window)]
         return self.run(command, [email], extra=client_settings(self.sandbox.home, self.clients))
+
+    def floor(self, email: str, recorded: list[Call]) -> tuple[Measured, list[Call]]:
+        """The calls of a run of ours, and nothing else."""
+        recording = self.place / "recording.json"
+        recording.write_text(json.dumps(recorded), encoding="utf-8")
+        command = [sys.executable, "-m", "bench.floor", str(recording), email, str(self.world.log_window)]
+        return self.run(command, [email], extra={"PYTHONPATH": str(ROOT / "collections")})
 
     def run(
         self, command: list[str], emails: list[str], tree: Path = ROOT, extra: dict[str, str] | None = None

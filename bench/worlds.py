@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import typing as t
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,13 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg2
+import requests
 import yaml
 
+from bench.calls import Call
 from sandbox.seed import SEEDS
 from tests.e2e.world import Sandbox
 
 HTTP_SYSTEMS = ("heroku", "infisical", "freescout", "aws")
-OUR_APPLICATION = "raxx.deprovision"
+VISIT_SECONDS = 0.3
 ACCESS = """
 SELECT (SELECT count(*) FROM rbac_user_groups WHERE user_id = ANY (%(ids)s))
      + (SELECT count(*) FROM admin_sessions WHERE admin_id = ANY (%(ids)s) AND revoked_at IS NULL)
@@ -74,7 +77,28 @@ def sandbox(place: Path, world: World, people: int) -> Iterator[Sandbox]:
         for system in HTTP_SYSTEMS if world.latency else ():
             fault = {"system": system, "method": "ANY", "path": ".", "kind": "stall", "seconds": world.latency}
             it.control("POST", "/faults", fault)
-        yield it
+        with visited(it):
+            yield it
+
+
+@contextlib.contextmanager
+def visited(it: Sandbox) -> Iterator[None]:
+    """While the block runs Raptor is in use, as it is in the real world: the log of an app that nobody uses proves nothing."""
+    leaving = threading.Event()
+
+    def visit() -> None:
+        with requests.Session() as session:
+            while not leaving.wait(VISIT_SECONDS):
+                with contextlib.suppress(requests.RequestException):  # while it is restarted
+                    session.get(f"{it.at['raptor']['url']}/healthz", timeout=5)
+
+    visitor = threading.Thread(target=visit, daemon=True)
+    visitor.start()
+    try:
+        yield
+    finally:
+        leaving.set()
+        visitor.join()
 
 
 @contextlib.contextmanager
@@ -97,17 +121,6 @@ def locked_out(it: Sandbox, emails: list[str]) -> Iterator[Callable[[], bool]]:
             yield gone
     finally:
         link.close()
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request or statement that reached a system. C(at) is in seconds since the epoch."""
-
-    at: float
-    system: str
-    method: str
-    path: str
-    writes: bool
 
 
 def calls_since(it: Sandbox, seen: int) -> tuple[list[Call], int]:
