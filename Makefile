@@ -59,6 +59,7 @@ faults: setup ## Breaks every call of a run, kills it everywhere, and looks at t
 
 bench: setup ## Measures a run against the manual procedure and against the least it can take: long
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.page
 
 demo: setup ## Takes a leaver's access away in the sandbox, from its start to the evidence
 	$(BIN)/python -m sandbox.demo

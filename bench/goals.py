@@ -76,7 +76,9 @@ def table(found: Record) -> list[str]:
         lines += ["", f"{name}: {part['world']}; median (least to most)"]
         for who, runs in part["contestants"].items():
             cells = [
-                f"{title} {_spread(runs, what)}" for what, title in COLUMNS.items() if middle(found, name, who, what) is not None
+                f"{title} {spread(runs, what):<22}"
+                for what, title in COLUMNS.items()
+                if middle(found, name, who, what) is not None
             ]
             lines.append(f"  {who:<9} " + "  ".join([*cells, f"calls {sum(runs[0]['calls'].values())}"]))
     lines += ["", f"{'goal':<58} {'limit':>7} {'is':>8}"]
@@ -86,6 +88,7 @@ def table(found: Record) -> list[str]:
     return lines
 
 
-def _spread(runs: list[Record], what: str) -> str:
+def spread(runs: list[Record], what: str) -> str:
+    """The median of a figure that was measured, with the least and the most."""
     values = sorted(run[what] for run in runs if run[what] is not None)
-    return f"{median(values):7.2f} ({values[0]:.2f} to {values[-1]:.2f})"
+    return f"{median(values):.2f} ({values[0]:.2f} to {values[-1]:.2f})"

@@ -64,7 +64,7 @@ heroku ps:restart --app "$api" >&2
 heroku ps:wait --app "$api" >&2
 restarted=$SECONDS restarted_at=$(date -u +%FT%T)
 "${smoke[@]}" >&2
-heroku logs --num 100 --app "$api" >"$log"
+heroku logs --num 1500 --app "$api" >"$log"
 grep --quiet 'State changed from starting to up' "$log"
 refused "$old_app"
 

@@ -1,14 +1,11 @@
 # Copyright (c) 2026 Raxx
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draws what was measured: C(python -m bench.picture build/bench.json docs/images/performance.svg)."""
+"""Draws what was measured, for docs/performance.md."""
 
 from __future__ import annotations
 
-import json
-import sys
 import typing as t
 from html import escape
-from pathlib import Path
 
 from bench.goals import Record, middle
 
@@ -58,13 +55,3 @@ def _bar(y: int, name: str, value: float, most: float) -> list[str]:
 
 def _text(x: float, y: float, text: str, anchor: t.Literal["start", "end"] = "start", weight: str = "400") -> str:
     return f"<text x='{x:.1f}' y='{y}' text-anchor='{anchor}' font-weight='{weight}'>{escape(text)}</text>"
-
-
-def main() -> int:
-    source, target = map(Path, sys.argv[1:])
-    target.write_text(picture(json.loads(source.read_text(encoding="utf-8"))), encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
