@@ -91,4 +91,6 @@ def table(found: Record) -> list[str]:
 def spread(runs: list[Record], what: str) -> str:
     """The median of a figure that was measured, with the least and the most."""
     values = sorted(run[what] for run in runs if run[what] is not None)
+    if len(values) == 1:
+        return f"{values[0]:.2f}"
     return f"{median(values):.2f} ({values[0]:.2f} to {values[-1]:.2f})"

@@ -23,7 +23,7 @@ def figures(found: Record) -> str:
     machine = found["machine"]
     lines = [
         f"Measured at {machine['at']}: {machine['cores']} cores, load {machine['load']:.1f} at the beginning, "
-        f"Python {machine['python']}, ansible-core {machine['ansible']}; each {found['runs']} times, as median (least to most).",
+        f"Python {machine['python']}, ansible-core {machine['ansible']}; runs of each: {found['runs']}; median (least to most).",
         "",
         *row("goal", "at most", "is", ""),
         *row("---", "---:", "---:", "---"),

@@ -30,7 +30,7 @@ def run(wall: float, **figures: float | None) -> Record:
 
 
 def measured(**parts: dict[str, list[Record]]) -> Record:
-    machine = {"cores": 2, "load": 0.1, "python": "3.11", "ansible": "2.19", "at": "2026-05-19T09:00:00+00:00"}
+    machine = {"cores": 2, "load": 0.1, "python": "x", "ansible": "y", "at": "2026-05-19T09:00:00+00:00"}
     return {
         "machine": machine,
         "runs": 3,
@@ -70,9 +70,10 @@ def test_calls_that_must_not_grow_with_the_number_of_people_are_compared() -> No
 
 
 def test_the_table_has_every_contestant_and_every_goal() -> None:
-    found = measured(zero={"ours": [run(2.0)], "empty": [run(1.0, reached=None)]})
+    ours = [run(5.0), run(2.0), run(3.0)]
+    found = measured(zero={"ours": ours, "empty": [run(1.0, reached=None)]})
     text = "\n".join(table(found))
-    assert re.search(r"ours .*locked out s 1\.00 .*wall s 2\.00 \(2\.00 to 2\.00\)", text)
+    assert re.search(r"ours .*locked out s 1\.00 \(1\.00 to 1\.00\) .*wall s 3\.00 \(2\.00 to 5\.00\)", text)
     assert "locked out" not in next(line for line in text.splitlines() if "empty" in line)
     assert all(goal.name in text for goal in goals(found))
 
