@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
 unexport PYTHONPATH
 
-.PHONY: help setup lint docs format unit test browser conformance sanity molecule faults demo clean
+.PHONY: help setup lint docs format unit test browser conformance sanity molecule faults bench demo clean
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -66,6 +66,10 @@ molecule: setup ## The scenarios of extensions/molecule, each with a sandbox of 
 
 faults: setup ## Breaks every call of a run, kills it everywhere, and looks at the invariants: long
 	$(BIN)/python -m tests.faults
+
+bench: setup ## Measures a run against the manual procedure and against the least it can take: long
+	$(BIN)/python -m bench
+	$(BIN)/python -m bench.page
 
 demo: setup ## Takes a leaver's access away in the sandbox, from its start to the evidence
 	$(BIN)/python -m sandbox.demo

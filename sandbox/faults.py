@@ -20,7 +20,7 @@ from werkzeug.wrappers import Request, Response
 Kind = Literal["refuse", "error", "act-then-error", "act-then-drop", "throttle", "stall", "stale", "garbage"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ANY_METHOD = "ANY"
-MOST_CALLS = 5000  # requests that are remembered
+MOST_CALLS = 200_000  # requests that are remembered; a run over 1,000 people makes some 60,000
 GARBAGE = "<html><head><title>Welcome</title></head><body><h1>It works!</h1></body></html>\n"
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]

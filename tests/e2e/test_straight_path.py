@@ -14,6 +14,8 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection
 
+from bench.calls import unexplained
+from bench.worlds import calls_since
 from tests.e2e.runs import HOSTS, Run, deprovision
 from tests.e2e.world import (
     ARCHIVER_PARAMETER,
@@ -286,6 +288,11 @@ def test_everything_else_at_heroku_is_as_it_was(story: Story) -> None:
 
 
 # -- the same command again
+
+
+def test_every_remote_call_has_its_reason(story: Story) -> None:
+    calls, _ = calls_since(story.sandbox, 0)
+    assert unexplained(calls) == []
 
 
 def test_a_second_run_changes_nothing_on_any_host(story: Story) -> None:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 LINKED = {"README.md", "galaxy.yml", "meta", "playbooks", "plugins", "roles"}
 TOP_LEVEL = {
     ".ansible-lint", ".ci", ".gitignore", ".yamllint", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "LICENSES", "Makefile",
-    "README.md", "REUSE.toml", "SECURITY.md", "ansible.cfg", "awx", "bindep.txt", "changelogs", "collections",
+    "README.md", "REUSE.toml", "SECURITY.md", "ansible.cfg", "awx", "bench", "bindep.txt", "changelogs", "collections",
     "constraints.txt", "deprovision.yml", "docs", "execution-environment.yml", "extensions", "galaxy.yml", "inventories",
     "meta", "playbooks", "plugins", "pyproject.toml", "requirements-dev.txt", "requirements.txt", "requirements.yml", "roles",
     "runner", "sandbox", "tests", "tools",
