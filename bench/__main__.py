@@ -22,6 +22,7 @@ from bench.calls import Call, counted, unexplained
 from bench.clients import missing
 from bench.contestants import Arena, FailedRunError, ordinary_tree
 from bench.worlds import REAL, ZERO, World, by_system, person, sandbox
+from tests.conformance.clients import directories
 from tests.e2e.world import ROOT
 
 OUTPUT = ROOT / "build" / "bench.json"
@@ -131,9 +132,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="each only once")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--crowds", nargs="+", type=int, default=CROWDS, metavar="PEOPLE")
-    parser.add_argument("--clients", nargs="+", type=Path, default=[], metavar="DIR", help="where heroku, node, aws and psql are")
+    parser.add_argument("--clients", nargs="+", type=Path, metavar="DIR", help="where heroku, node, aws and psql are")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args(arguments)
+    if options.clients is None:
+        options.clients = directories()
     if options.quick:
         options.runs = 1
     return options
