@@ -59,7 +59,8 @@ class CallbackModule(CallbackBase):
             self._untouched = False
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
-        self._failure = " ".join(str(result.result.get("msg", "")).split())
+        said = " ".join(str(result.result.get("msg", "")).split())
+        self._failure = said or f"{result.task.name}; what it says may hold a secret and is not shown"
         if result.task.resolved_action in BEFORE_ANY_CHANGE and self._untouched and self._verdict is None:
             self._verdict = f"REFUSED: {self._failure}"
 

@@ -1,0 +1,28 @@
+# Copyright (c) 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The last line of a run, as the callback verdict makes it of what it sees."""
+
+from __future__ import annotations
+
+import typing as t
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.raxx.deprovision.plugins.callback.verdict import CallbackModule
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        ({"msg": "It broke.\nNext: mend it."}, "FAILED: It broke. Next: mend it."),
+        ({"censored": "hidden"}, "FAILED: Credentials; what it says may hold a secret and is not shown"),
+    ],
+)
+def test_the_last_line_says_what_failed(monkeypatch: pytest.MonkeyPatch, answer: dict[str, t.Any], line: str) -> None:
+    callback = CallbackModule()
+    shown: list[str] = []
+    monkeypatch.setattr(callback, "_display", SimpleNamespace(display=lambda text, color: shown.append(text)))
+    task = SimpleNamespace(name="Credentials", resolved_action="awx.awx.credential")
+    callback.v2_runner_on_failed(SimpleNamespace(result=answer, task=task))
+    callback.v2_playbook_on_stats(SimpleNamespace(failures={"localhost": 1}, processed={"localhost": 1}))
+    assert shown == [line]
