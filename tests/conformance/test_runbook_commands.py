@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 
 import pytest
@@ -83,6 +84,7 @@ def test_2a_our_module_rotates_and_the_cli_reads(shell: Shell) -> None:
     assert login_state(old) == "28P01"
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is one of the system's packages, and is not installed")
 def test_2b_curl_writes_the_vault_and_our_module_agrees(shell: Shell, sandbox: Sandbox) -> None:
     value = "postgres://raptor_app:by-curl@db.example:5432/d"
     body = {
