@@ -306,7 +306,8 @@ DEPARTURE = (
 <p class="verdict {{ signature.tone }}"><span class="mark">{{ sign(signature.mark) }}</span><span><strong>{{ signature.word }}</strong>
 {{ signature.text }}</span></p>
 <dl class="pairs">
-{%- for pair in integrity %}<dt>{{ pair.name }}</dt><dd>{% if pair.code %}<code>{{ pair.value }}</code>{% else %}{{ pair.value }}{% endif %}{{ pair.note }}</dd>{% endfor %}
+{%- for pair in integrity %}<dt>{{ pair.name }}</dt><dd>{% if pair.code %}<code>{{ pair.value }}</code>{% else %}{{ pair.value }}{%
+ endif %}{{ pair.note }}</dd>{% endfor %}
 </dl></section>
 """
     + _END
