@@ -57,14 +57,14 @@ class Arena:
         self, command: list[str], emails: list[str], tree: Path = ROOT, extra: dict[str, str] | None = None
     ) -> tuple[Measured, list[Call]]:
         """A command that takes the access of C(emails) away, and the calls that it made. Raises L(FailedRunError)."""
-        _, seen = calls_since(self.sandbox, 0)
+        seen = calls_since(self.sandbox, 0)[1]
         log = self.place / "output.log"
         env = {**self.sandbox.environment, **(extra or {})}
         with locked_out(self.sandbox, emails) as gone:
             measured = measure(command, env=env, cwd=tree, log=log, condition=gone)
         if measured.status != 0 or measured.reached is None:
             raise FailedRunError(command, measured.status, log)
-        calls, _ = calls_since(self.sandbox, seen)
+        calls = calls_since(self.sandbox, seen)[0]
         return measured, calls
 
     def empty(self) -> Measured:

@@ -311,7 +311,7 @@ class Floor:
     # -- AWS
 
     def _aws(self, call: Call) -> None:
-        operation, _, name = call.path.strip().partition(" ")
+        operation, _space, name = call.path.strip().partition(" ")
         if operation == "GetCallerIdentity":
             self._sts.get_caller_identity()
         elif operation == "GetParametersByPath":

@@ -58,8 +58,8 @@ def row(*cells: str) -> list[str]:
 def between(text: str, mark: str, content: str) -> str:
     """C(text) with C(content) between the two marks of that name."""
     begin, end = f"<!-- {mark}: made by make bench -->\n", f"<!-- end of {mark} -->"
-    head, _, rest = text.partition(begin)
-    _, _, tail = rest.partition(end)
+    head, _begin, rest = text.partition(begin)
+    _old, _end, tail = rest.partition(end)
     return f"{head}{begin}\n{content}\n\n{end}{tail}"
 
 

@@ -22,7 +22,7 @@ WANTED = [
     r"awx/\w+\.yml",
     r"inventories/(prod|staging)/(hosts|group_vars/all)\.yml",
     r"docs/\w+\.md",
-    r"docs/images/\w+\.png",
+    r"docs/images/\w+\.(png|svg)",
     r"tools/verify_evidence\.py",
     r"changelogs/(changelog|config)\.yaml",
     r"plugins/(action|callback|doc_fragments|module_utils|modules|plugin_utils)/\w+\.py",

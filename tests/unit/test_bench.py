@@ -80,7 +80,7 @@ def test_the_table_has_every_contestant_and_every_goal() -> None:
 
 def test_the_picture_is_an_svg_with_a_bar_for_each_figure() -> None:
     root = ElementTree.fromstring(picture(measured(zero={"ours": [run(2.0)], "peer": [run(8.0)]})))
-    bars = [float(bar.get("width", "")) for bar in root.iter("{http://www.w3.org/2000/svg}rect") if bar.get("rx")]
+    bars = [float(each.get("width", "")) for each in root.iter("{http://www.w3.org/2000/svg}rect") if each.get("rx")]
     assert len(bars) == 6
     assert bars[2] * 4 == pytest.approx(bars[3], abs=0.5)
 
@@ -145,10 +145,18 @@ def test_the_floor_takes_the_calls_apart_where_they_do_not_depend_on_each_other(
         call("postgres", "SELECT", "raxx.deprovision: SELECT id FROM admin_sessions"),
     ]
     found = stages(recorded)
-    assert [name for name, _ in found] == ["prerequisites", "lock-out", "ticket", "rotation", "release", "proofs", "last look"]
+    assert [name for name, _lanes in found] == [
+        "prerequisites",
+        "lock-out",
+        "ticket",
+        "rotation",
+        "release",
+        "proofs",
+        "last look",
+    ]
     assert set(found[0][1]) == {"heroku", "aws"}
     assert set(found[3][1]) == {"raptor_app", "audit_archiver"}
-    assert sorted(each for _, lanes in found for lane in lanes.values() for each in lane) == sorted(recorded)
+    assert sorted(each for _name, lanes in found for lane in lanes.values() for each in lane) == sorted(recorded)
 
 
 def test_a_command_is_measured_with_all_its_processes(tmp_path: Path) -> None:

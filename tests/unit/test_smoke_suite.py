@@ -279,8 +279,10 @@ def test_check_mode_runs_nothing(run_main: ModuleRunner, write: Write) -> None:
 def test_a_playbook_that_is_stopped_leaves_no_suite_behind(write: Write, tmp_path: Path, number: signal.Signals) -> None:
     params = write("sleep 60 & echo $$ $! > pids.new; mv pids.new pids; wait")
     program = (
-        "import json, sys\n"
+        "import json, signal, sys\n"
         "from ansible_collections.raxx.deprovision.plugins.module_utils._smoke import Suite\n"
+        # A shell starts what runs in its background with this signal ignored, and so would run the tests.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "command, directory = json.loads(sys.argv[1])\n"
         "Suite.create(command, directory, {'PATH': '/usr/bin:/bin'}, [], {}).run(attempts=1, timeout=60, delay=0)\n"
     )
