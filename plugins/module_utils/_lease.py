@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import os
 import threading
 import time
 import typing as t
@@ -249,11 +250,14 @@ class Holder:
 
     @contextlib.contextmanager
     def kept(self) -> t.Iterator[None]:
-        """While the block runs, the lease is renewed by another thread, however long a single call or wait takes."""
-        done = threading.Event()
+        """While the block runs, the lease is renewed by another thread, however long a single call or wait takes.
+
+        A worker whose controller was killed comes to the end of its task, but keeps nobody waiting: it renews nothing any more.
+        """
+        done, parent = threading.Event(), os.getppid()
 
         def renew() -> None:
-            while not done.wait(self._interval):
+            while not done.wait(self._interval) and os.getppid() == parent:
                 # The next write will meet the same trouble, and tell.
                 with contextlib.suppress(DeprovisionError):
                     self._leases().check(self._number)

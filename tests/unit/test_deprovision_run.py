@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 import typing as t
@@ -91,6 +92,17 @@ def test_a_dead_run_is_taken_over_and_can_write_nothing_more(run_main: ModuleRun
     assert caught.value.code == "run_superseded"
     assert OPERATOR in caught.value.message
     write_as(second)
+
+
+def test_a_worker_that_outlives_its_run_keeps_nobody_waiting(
+    run_main: ModuleRunner, store: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ansible's workers are in process groups of their own, so a kill of the run's leaves one that waits for something."""
+    first = run_main("deprovision_run", RUN).result
+    with watched(first, "heroku_log_watch", "raptor"):
+        monkeypatch.setattr(os, "getppid", lambda: 1)
+        second = run_main("deprovision_run", RUN).result
+    assert [taken["number"] for taken in second["taken_over"]] == [1]
 
 
 def test_the_lock_out_waits_for_nobody(run_main: ModuleRunner, store: t.Any) -> None:
