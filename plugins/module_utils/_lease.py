@@ -30,6 +30,8 @@ TAKEN_OVER = "taken_over"
 # A parameter has room for the keys of so many people; a run for more is in charge of everybody.
 MOST_PEOPLE = 50
 EVERYBODY = ("*",)
+# The process that has read this file: the controller, which forks a worker for each task.
+CONTROLLER = os.getpid()
 OVER, ABANDONED, RUNNING = "over", "abandoned", "running"
 RENEWALS = 4  # how often a lease is renewed within the patience of the others
 POLL_INTERVAL = 0.5  # seconds between two looks at a lease that may be abandoned
@@ -254,10 +256,10 @@ class Holder:
 
         A worker whose controller was killed comes to the end of its task, but keeps nobody waiting: it renews nothing any more.
         """
-        done, parent = threading.Event(), os.getppid()
+        done = threading.Event()
 
         def renew() -> None:
-            while not done.wait(self._interval) and os.getppid() == parent:
+            while not done.wait(self._interval) and CONTROLLER in (os.getppid(), os.getpid()):
                 # The next write will meet the same trouble, and tell.
                 with contextlib.suppress(DeprovisionError):
                     self._leases().check(self._number)

@@ -150,7 +150,7 @@ def processes(mark: str) -> list[int]:
     return found
 
 
-def wait_for_end(mark: str, seconds: float = 45.0) -> bool:
+def wait_for_end(mark: str, seconds: float = 100.0) -> bool:
     """Whether no process of a run is left after so many seconds."""
     deadline = time.monotonic() + seconds
     while processes(mark):

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 import typing as t
@@ -100,7 +99,7 @@ def test_a_worker_that_outlives_its_run_keeps_nobody_waiting(
     """Ansible's workers are in process groups of their own, so a kill of the run's leaves one that waits for something."""
     first = run_main("deprovision_run", RUN).result
     with watched(first, "heroku_log_watch", "raptor"):
-        monkeypatch.setattr(os, "getppid", lambda: 1)
+        monkeypatch.setattr(_lease, "CONTROLLER", -1)  # that of no process
         second = run_main("deprovision_run", RUN).result
     assert [taken["number"] for taken in second["taken_over"]] == [1]
 
