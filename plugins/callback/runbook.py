@@ -30,7 +30,6 @@ seealso:
 
 import atexit
 import math
-import re
 import sys
 import textwrap
 import threading
@@ -43,6 +42,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.template import Templar
 from ansible.utils.color import stringc
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import split_code
 from ansible_collections.raxx.deprovision.plugins.plugin_utils import checklist as view
 from ansible_collections.raxx.deprovision.plugins.plugin_utils.screen import Screen
 
@@ -83,7 +83,6 @@ COLOURS = {
     view.WARN: SETTINGS.COLOR_WARN,
     view.NEXT: SETTINGS.COLOR_HIGHLIGHT,
 }
-CODE = re.compile(r"\s*\[([a-z0-9_]+)\]$")
 # Without a terminal: seconds after which a wait is said, and between two lines of the same wait.
 SAY_AFTER = 10.0
 SAY_EVERY = 60.0
@@ -366,8 +365,8 @@ class CallbackModule(Default):
 
     def _explain(self, message: str, next_step: str, code: str) -> None:
         """What happened and what to do next; a message of the collection has both, and the code at its end."""
-        if found := CODE.search(message):
-            message, code = message[: found.start()], found[1]
+        message, written = split_code(message)
+        code = written or code
         head, given, tail = message.rpartition(" Next: ")
         what, next_step = (head, tail) if given else (message, next_step)
         self._say(self._wrapped(f"  What  {what}"))

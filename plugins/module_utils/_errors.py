@@ -5,9 +5,19 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._codes import CODES
+
+# How a message for a person ends; L(DeprovisionError.as_text) writes it.
+_CODE_AT_END = re.compile(r"\s*\[([a-z0-9_]+)\]$")
+
+
+def split_code(text: str) -> tuple[str, str]:
+    """A message without the code at its end, and that code; it is empty if there is none."""
+    found = _CODE_AT_END.search(text)
+    return (text[: found.start()], found[1]) if found else (text, "")
 
 
 class DeprovisionError(Exception):

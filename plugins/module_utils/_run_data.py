@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.raxx.deprovision.plugins.module_utils._codes import CODES
-from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, split_code
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import fact_name
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -253,8 +252,8 @@ def failure_of(result: t.Any) -> Record:
     source = failed[0] if failed else result
     message = str(source.get("msg", ""))
     # What a task of the playbook fails with has its code in the text alone, as every message ends with it.
-    written = re.search(r"\[([a-z_]+)\]$", message)
-    code = (source.get("failure") or {}).get("code") or (written[1] if written and written[1] in CODES else "")
+    written = split_code(message)[1]
+    code = (source.get("failure") or {}).get("code") or (written if written in CODES else "")
     return {"code": str(code), "message": message}
 
 

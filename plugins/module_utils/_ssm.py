@@ -33,7 +33,7 @@ except ImportError:  # reported by _module.execute, which knows which library th
 SYSTEM = "AWS SSM"
 # Pauses before a call is made again, in seconds: a read for any passing trouble, a write only if it was surely not carried out.
 RETRY_DELAYS = (0.5, 1.0, 2.0)
-# No further attempt is begun after so many seconds; each takes at most ten.
+# No further attempt is begun after so many seconds; each takes at most the time-out.
 RETRY_BUDGET = 12.0
 
 _CODE_BY_AWS_CODE = {
