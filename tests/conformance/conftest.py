@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.conformance.clients import directories
+from tests.conformance.clients import directories, search_path, settings
 from tests.e2e.world import ROOT, Record, Sandbox, clean_environment
 
 COMMAND_SECONDS = 90
@@ -72,23 +71,8 @@ def shell(sandbox: Sandbox) -> Shell:
     home = sandbox.place / "operator"
     variables = {**sandbox.environment, **clean_environment(home)}
     assert variables["HEROKU_HOST"].startswith("http://127.0.0.1:")
-    # The first command of the CLI would print a notice.
-    cache = home / "cache" / "heroku"
-    cache.mkdir(parents=True)
-    (cache / "terms-of-service").touch()
-    path = [*map(str, directories()), variables["PATH"]]
-    return Shell(
-        {
-            **variables,
-            "PATH": os.pathsep.join(path),
-            "XDG_CACHE_HOME": str(cache.parent),
-            # The CLI has git write to this file. Never /dev/null: git renames a new file over it, and root may do that.
-            "GIT_CONFIG_GLOBAL": str(home / "gitconfig"),
-            "NO_COLOR": "1",
-            "TERM": "dumb",
-            "PAGER": "cat",
-        }
-    )
+    path = search_path(directories(), variables["PATH"])
+    return Shell({**variables, "PATH": path, **settings(home)})
 
 
 def eventually(condition: t.Callable[[], t.Any]) -> t.Any:
