@@ -16,6 +16,9 @@ class FilterModule:
         return {
             "app_list": _run_data.app_list,
             "apps_in_charge": _run_data.apps_in_charge,
+            "audit_row_facts": _run_data.audit_row_facts,
+            "audit_rows": _run_data.audit_rows,
+            "closing_facts": _run_data.closing_facts,
             "config_values": _run_data.config_values,
             "credential_list": _run_data.credential_list,
             "distribution_facts": _run_data.distribution_facts,
@@ -24,10 +27,11 @@ class FilterModule:
             "failures": _run_data.failures,
             "found_again": _run_data.found_again,
             "leased_credentials": _run_data.leased_credentials,
-            "lockout_fact": _run_data.lockout_fact,
+            "lockout_facts": _run_data.lockout_facts,
             "proof_fact": _run_data.proof_fact,
-            "recheck_fact": _run_data.recheck_fact,
+            "recheck_facts": _run_data.recheck_facts,
             "rotation_intent": _run_data.rotation_intent,
             "scope": _run_data.scope,
+            "ticket_facts": _run_data.ticket_facts,
             "verifications": _run_data.verifications,
         }

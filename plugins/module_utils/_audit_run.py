@@ -32,25 +32,23 @@ UNKNOWN_RUN_TYPE = {"23514", "22P02", "23503"}
 SCHEMA_CLASSES = {"22", "23", "42"}
 
 # Two runs for one event must not both find nothing and both insert.
-LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 0))"
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('audit_archival_runs', 0))"
 LIST_COLUMNS = (
     "SELECT attname::text, attnotnull AND NOT atthasdef AND attidentity = '' FROM pg_attribute"
     " WHERE attrelid = to_regclass('audit_archival_runs') AND attnum > 0 AND NOT attisdropped"
 )
+ROW = "run_type::text, operator_email, freescout_ticket_id::text, notes, completed_at"
 # The marker is a line of the notes of its own, so one person's marker is never a part of another's.
 FIND = (
-    f"SELECT run_type::text, operator_email, freescout_ticket_id::text, notes, completed_at FROM {TABLE}"  # noqa: S608  # no data
-    " WHERE freescout_ticket_id::text = %(ticket)s AND run_type::text = ANY(%(run_types)s)"
+    f"SELECT DISTINCT ON (wanted.number) wanted.number - 1, {ROW} FROM {TABLE}"  # noqa: S608  # no data
+    " JOIN unnest(%(tickets)s, %(operators)s, %(since)s::timestamptz[], %(markers)s)"
+    " WITH ORDINALITY AS wanted(ticket, operator, since, marker, number)"
+    " ON freescout_ticket_id::text = wanted.ticket AND run_type::text = ANY(%(run_types)s)"
     # Whoever may insert can forge a row: one of somebody else, or from before the event, is not ours. Clocks may differ a little.
-    " AND lower(operator_email) = lower(%(operator_email)s)"
-    " AND (%(since)s::timestamptz IS NULL OR completed_at >= %(since)s::timestamptz - interval '15 minutes')"
-    " AND strpos(E'\\n' || replace(notes, E'\\r', '') || E'\\n', E'\\n' || %(marker)s || E'\\n') > 0"
-    " ORDER BY completed_at LIMIT 1"
-)
-INSERT = (
-    f"INSERT INTO {TABLE} (run_type, operator_email, freescout_ticket_id, notes, completed_at)"  # noqa: S608  # no data
-    " VALUES (%(run_type)s, %(operator_email)s, %(ticket)s, %(notes)s, now())"
-    " RETURNING run_type::text, operator_email, freescout_ticket_id::text, notes, completed_at"
+    " AND lower(operator_email) = lower(wanted.operator)"
+    " AND (wanted.since IS NULL OR completed_at >= wanted.since - interval '15 minutes')"
+    " AND strpos(E'\\n' || replace(notes, E'\\r', '') || E'\\n', E'\\n' || wanted.marker || E'\\n') > 0"
+    " ORDER BY wanted.number, completed_at"
 )
 
 
@@ -97,27 +95,21 @@ class Wanted:
         return "\n".join(lines)
 
 
-def find(connection: Connection, wanted: Wanted) -> Row | None:
-    """The row, read in a transaction of its own."""
+def find(connection: Connection, wanted: t.Sequence[Wanted]) -> list[Row | None]:
+    """The row of each, read in a transaction of its own."""
     with transaction(connection, system=SYSTEM) as cursor:
         _check_columns(cursor)
         return _find(cursor, wanted)
 
 
-def record(connection: Connection, wanted: Wanted) -> tuple[Row, bool]:
-    """Makes sure that the row exists, and says whether it was inserted. It is one transaction under a lock."""
+def record(connection: Connection, wanted: t.Sequence[Wanted]) -> tuple[list[Row | None], list[Row]]:
+    """Makes sure that each row exists, in one transaction under a lock: the rows that were there, and those that are new."""
     with transaction(connection, system=SYSTEM) as cursor:
-        cursor.execute(LOCK, {"key": f"{TABLE} {wanted.ticket_id} {wanted.marker}"})
+        cursor.execute(LOCK)
         _check_columns(cursor)
         found = _find(cursor, wanted)
-        if found:
-            return found, False
-        row = _insert(cursor, wanted, wanted.run_type)
-        if isinstance(row, str):
-            row = _insert(cursor, wanted, wanted.fallback)
-        if isinstance(row, str):
-            raise _schema(f"{TABLE} takes neither the run type {wanted.run_type} nor {wanted.fallback}: {row}")
-    return row, True
+        missing = [one for one, row in zip(wanted, found, strict=True) if row is None]
+        return found, _insert_all(cursor, missing) if missing else []
 
 
 def _check_columns(cursor: Cursor) -> None:
@@ -133,35 +125,39 @@ def _check_columns(cursor: Cursor) -> None:
         raise _schema(f"{TABLE} wants a value for the column {', '.join(unfilled)}, which the procedure does not know")
 
 
-def _find(cursor: Cursor, wanted: Wanted) -> Row | None:
-    run_types = [wanted.run_type, wanted.fallback]
+def _find(cursor: Cursor, wanted: t.Sequence[Wanted]) -> list[Row | None]:
     cursor.execute(
         FIND,
         {
-            "ticket": wanted.ticket_id,
-            "run_types": run_types,
-            "marker": wanted.marker,
-            "operator_email": wanted.operator_email,
-            "since": wanted.since,
+            "tickets": [one.ticket_id for one in wanted],
+            "operators": [one.operator_email for one in wanted],
+            "since": [one.since for one in wanted],
+            "markers": [one.marker for one in wanted],
+            "run_types": sorted({run_type for one in wanted for run_type in (one.run_type, one.fallback)}),
         },
     )
-    row = cursor.fetchone()
-    return Row(*row) if row else None
+    found = {number: Row(*row) for number, *row in cursor.fetchall()}
+    return [found.get(number) for number in range(len(wanted))]
 
 
-def _insert(cursor: Cursor, wanted: Wanted, run_type: str) -> Row | str:
-    """The new row; or, as text, what the table says that may mean that it does not know C(run_type): then one can go on."""
-    values = {
-        "run_type": run_type,
-        "operator_email": wanted.operator_email,
-        "ticket": wanted.ticket_id,
-        "notes": wanted.notes_for(run_type),
-    }
+def _insert_all(cursor: Cursor, wanted: t.Sequence[Wanted]) -> list[Row]:
+    """The new rows. A table that does not know the run type of one gets the fallback for all."""
+    rows = _insert(cursor, wanted, [one.run_type for one in wanted])
+    if isinstance(rows, str):
+        rows = _insert(cursor, wanted, [one.fallback for one in wanted])
+    if isinstance(rows, str):
+        raise _schema(f"{TABLE} takes neither the run type {wanted[0].run_type} nor {wanted[0].fallback}: {rows}")
+    return rows
+
+
+def _insert(cursor: Cursor, wanted: t.Sequence[Wanted], run_types: t.Sequence[str]) -> list[Row] | str:
+    """The new rows; or, as text, what the table says that may mean that it does not know a run type: then one can go on."""
+    values = [(kind, one.operator_email, one.ticket_id, one.notes_for(kind)) for one, kind in zip(wanted, run_types, strict=True)]
     cursor.execute("SAVEPOINT before_insert")
     try:
         before_write(SYSTEM, f"INSERT INTO {TABLE}")
-        cursor.execute(INSERT, values)
-        row = cursor.fetchone()
+        cursor.execute(insert_statement(len(values)), [value for row in values for value in row])
+        rows = cursor.fetchall()
     except psycopg2.Error as error:
         sqlstate = error.pgcode or ""
         if sqlstate == FORBIDDEN or sqlstate[:2] not in SCHEMA_CLASSES:
@@ -173,9 +169,16 @@ def _insert(cursor: Cursor, wanted: Wanted, run_type: str) -> Row | str:
             raise _schema(f"{TABLE} refused the row: {refusal}") from None
         cursor.execute("ROLLBACK TO SAVEPOINT before_insert")
         return refusal
-    if row is None:
+    if len(rows) != len(values):
         raise _schema(f"{TABLE} accepted the row but did not keep it (a trigger or a rule)")
-    return Row(*row)
+    return [Row(*row) for row in rows]
+
+
+def insert_statement(rows: int) -> str:
+    """One statement for so many rows. The values stand for themselves, so that columns of other types take them too."""
+    values = ", ".join(["(%s, %s, %s, %s, now())"] * rows)
+    columns = "run_type, operator_email, freescout_ticket_id, notes, completed_at"
+    return f"INSERT INTO {TABLE} ({columns}) VALUES {values} RETURNING {ROW}"  # noqa: S608  # no data
 
 
 def _schema(what: str) -> DeprovisionError:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 import typing as t
 from pathlib import Path
 
@@ -13,10 +15,18 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._guard import gua
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import append
 from ansible_collections.raxx.deprovision.plugins.module_utils._lease import Holder, Leases
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now
+from ansible_collections.raxx.deprovision.plugins.module_utils._values import encode
 
 # Access to Console is taken away whoever is in charge: to do it twice does no harm, and nothing may delay it. And what ends a
 # run writes the lease itself: renewed meanwhile, the lease would outlive the run.
 WITHOUT_LEASE = ("console_memberships", "console_sessions", "deprovision_run")
+
+
+@functools.lru_cache(maxsize=1)
+def _holder(lease: str) -> Holder:
+    """The holder of the lease that C(lease) describes in JSON; the items of a loop share it, and what it has checked."""
+    params = json.loads(lease)
+    return Holder(lambda: Leases.from_params(params), params["number"], params["lease_seconds"])
 
 
 @contextlib.contextmanager
@@ -27,7 +37,7 @@ def watched(run: t.Mapping[str, t.Any], module: str, host: str) -> t.Iterator[No
     before it is made (I14: no evidence, no change), and is made only while the run holds its lease (I3).
     """
     lease = run.get("lease") if module not in WITHOUT_LEASE else None
-    holder = Holder(lambda: Leases.from_params(lease), lease["number"], lease["lease_seconds"]) if lease else None
+    holder = _holder(encode(lease)) if lease else None
 
     def before(system: str, action: str) -> None:
         if holder:

@@ -243,12 +243,14 @@ class Holder:
         self._number = number
         self._interval = patience / RENEWALS
         self._checked: float | None = None
+        self._checking = threading.Lock()  # many writes at the same time ask once
 
     def check(self) -> None:
         """Raises C(run_superseded) if another run has taken over. A check holds for a moment (a machine's sleep counts)."""
-        if self._checked is None or abs(time.time() - self._checked) > LONGEST_CHECK_AGE:
-            self._leases().check(self._number)
-            self._checked = time.time()
+        with self._checking:
+            if self._checked is None or abs(time.time() - self._checked) > LONGEST_CHECK_AGE:
+                self._leases().check(self._number)
+                self._checked = time.time()
 
     @contextlib.contextmanager
     def kept(self) -> t.Iterator[None]:

@@ -95,7 +95,12 @@ class Ledger:
             name, _slash, fact = path.partition("/")
             grouped.setdefault(name, {})[fact] = value
         records = [_event_record(name, _decode(raw)) for name, raw in grouped.items() if "opened" in raw]
-        return sorted(records, key=lambda record: record.event.opened)
+        return sorted(records, key=_age)
+
+    def event_facts(self, email: str, event: str) -> Facts | None:
+        """The facts of one event of the person, or V(None) if it was never opened."""
+        raw = self._raw(f"{self._person(email)}/{event}")
+        return _decode(raw) if "opened" in raw else None
 
     def all_events(self) -> list[EventRecord]:
         """Every event of everybody that was opened, oldest first. Reads all that the ledger knows of people."""
@@ -104,7 +109,7 @@ class Ledger:
             event, _slash, fact = path.rpartition("/")
             grouped.setdefault(event, {})[fact] = value
         records = [_event_record(path.rpartition("/")[2], _decode(raw)) for path, raw in grouped.items() if "opened" in raw]
-        return sorted(records, key=lambda record: record.event.opened)
+        return sorted(records, key=_age)
 
     def open_events(self) -> list[EventRecord]:
         """Every open event of anybody, oldest first."""
@@ -129,7 +134,10 @@ class Ledger:
         while True:
             name = event_id(email, opened, taken)
             owner = f"{self._prefix}/events/{name}"
-            if self._store.create(owner, person) or _value(self._store.get(owner)) == person:
+            if self._store.create(owner, person):
+                known = None
+                break
+            if _value(self._store.get(owner)) == person:
                 known = next((record for record in self.events_of(email) if record.event.id == name), None)
                 if known is None or not known.closed:
                     break
@@ -274,6 +282,11 @@ class Ledger:
 
     def _rotation(self, credential: str, number: int) -> str:
         return f"{self._credential(credential)}/{number:04d}"
+
+
+def _age(record: EventRecord) -> tuple[datetime, str]:
+    """People who leave together have events of the same time."""
+    return record.event.opened, record.event.id
 
 
 def current_event(records: t.Sequence[EventRecord], *, new_event: bool) -> EventRecord | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._errors import De
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event
 from ansible_collections.raxx.deprovision.plugins.module_utils._event_journal import SEAL, Covering, EventJournal, journal, seal
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, Ledger, Rotation, fact_name
+from ansible_collections.raxx.deprovision.plugins.module_utils._parallel import each
 from ansible_collections.raxx.deprovision.plugins.module_utils._progress import (
     NOT_COVERED,
     Credential,
@@ -74,6 +75,19 @@ class Outcome:
         return "failed" if wrong else "incomplete"
 
     @property
+    def ready_for_audit_row(self) -> bool:
+        return self.progress.ready_for_audit_row and self._open
+
+    @property
+    def ready_to_close(self) -> bool:
+        return self.progress.ready_to_close and self._open
+
+    @property
+    def _open(self) -> bool:
+        """Whether nothing of this run, and no earlier end, keeps the event from being finished."""
+        return not self.failures and not self.closed
+
+    @property
     def verdict(self) -> str:
         """The one line at the end."""
         said = " ".join(f"{failure['step']} ({failure['host']}): {failure['message']}" for failure in self.failures)
@@ -104,7 +118,6 @@ class Outcome:
 
     def as_event(self) -> dict[str, t.Any]:
         """The event as RV(events) of M(raxx.deprovision.deprovision_result) documents it."""
-        hindered = bool(self.failures)
         return {
             "event": self.event.id,
             "email": self.event.email,
@@ -114,9 +127,9 @@ class Outcome:
             "ticket_number": self.ticket.get("number", 0),
             "closed": self.closed,
             "look": next_look(self.facts),
-            "ready_for_recheck": self.progress.ready_for_recheck and not hindered and not self.closed,
-            "ready_for_audit_row": self.progress.ready_for_audit_row and not hindered and not self.closed,
-            "ready_to_close": self.progress.ready_to_close and not hindered and not self.closed,
+            "ready_for_recheck": self.progress.ready_for_recheck and self._open,
+            "ready_for_audit_row": self.ready_for_audit_row,
+            "ready_to_close": self.ready_to_close,
             "audit_notes": self._audit_notes(),
             "ticket_note": self._ticket_note(),
             "debt_note": " ".join(debt_words(debt, debt["since"]) for debt in self.progress.debts),
@@ -163,7 +176,7 @@ class Outcome:
 
     def seal(self, keyid: str | None) -> Facts:
         """The fact that is to seal the journal, made right before the audit row; empty if it is too early or was made already."""
-        due = self.as_event()["ready_for_audit_row"] and SEAL not in self.facts
+        due = self.ready_for_audit_row and SEAL not in self.facts
         return seal(self.event, self.facts, self.covering, keyid) if due else {}
 
     def _anchor(self) -> str:
@@ -195,8 +208,54 @@ class Outcome:
         )
 
 
-def collect(
-    ledger: Ledger | None,
+@dataclass(frozen=True)
+class Known:
+    """What the ledger says.
+
+    C(facts) are those of the events by their ids, C(newest) the newest rotations by their credentials, and C(earlier) further
+    ones that closed events are about, by credential and number.
+    """
+
+    facts: t.Mapping[str, Facts]
+    newest: t.Mapping[str, Rotation | None]
+    earlier: t.Mapping[t.Tuple[str, int | None], Rotation | None]
+    separation_debts: t.Mapping[str, Facts]
+
+    def rotation(self, credential: str, number: int | None) -> Rotation | None:
+        newest = self.newest.get(credential)
+        return newest if newest and newest.number == number else self.earlier.get((credential, number))
+
+    def with_facts(self, event: str, facts: Facts) -> Known:
+        return replace(self, facts={**self.facts, event: {**self.facts[event], **facts}})
+
+
+def read(ledger: Ledger, events: t.Sequence[Record], scope: Record) -> Known:
+    """What there is to know of C(events) and of the credentials of C(scope)."""
+    found = each(lambda record: ledger.event_facts(record["email"], record["event"]) or {}, events)
+    facts = {record["event"]: known for record, known in zip(events, found, strict=True)}
+    newest = {str(credential["name"]): ledger.newest_rotation(credential["name"]) for credential in scope["credentials"]}
+    wanted = {
+        (item["name"], item["rotation"])
+        for known in facts.values()
+        for item in known.get("closed", {}).get("scope", {}).get("credentials", [])
+        if item["rotation"] is not None
+    }
+    earlier = {
+        (name, number): ledger.rotation(name, number)
+        for name, number in wanted
+        if (known := newest.get(name)) is None or known.number != number
+    }
+    return Known(facts, newest, earlier, ledger.role_separation_debts())
+
+
+def known_without_ledger(events: t.Sequence[Record], scope: Record, now: datetime) -> Known:
+    """Where the ledger cannot be reached nothing is known but what this run did itself."""
+    newest = {str(credential["name"]): None for credential in scope["credentials"]}
+    return Known({record["event"]: _facts_of_this_run(record, scope, now) for record in events}, newest, {}, {})
+
+
+def judge(
+    known: Known,
     events: t.Sequence[Record],
     scope: Record,
     failures: t.Sequence[Record],
@@ -204,21 +263,17 @@ def collect(
     check_mode: bool,
     now: datetime,
 ) -> list[Outcome]:
-    """Judges C(events) by what the ledger says now. Without a ledger nothing is known but what this run did itself."""
-    newest = {
-        str(credential["name"]): ledger.newest_rotation(credential["name"]) if ledger else None
-        for credential in scope["credentials"]
-    }
-    separation_debts = ledger.role_separation_debts() if ledger else {}
+    """What is to be said of C(events), by what is known of them."""
     outcomes = []
     for record in events:
         event = Event(record["event"], record["email"], record["operator"], parse(record["notice"]), parse(record["opened"]))
-        known = ledger.events_of(event.email) if ledger else []
-        facts = next((item.facts for item in known if item.event.id == event.id), {})
-        if ledger is None:
-            facts = _facts_of_this_run(record, scope, now)
-        mine = facts["closed"]["scope"] if "closed" in facts else _covered(scope, newest, event.opened)
-        covering = [rotation for item in mine["credentials"] if (rotation := _covering(ledger, item, newest.get(item["name"])))]
+        facts = known.facts[event.id]
+        mine = facts["closed"]["scope"] if "closed" in facts else _covered(scope, known.newest, event.opened)
+        covering = [
+            Covering(rotation.credential, rotation.number, rotation.facts)
+            for item in mine["credentials"]
+            if (rotation := known.rotation(item["name"], item["rotation"]))
+        ]
         rotated = {rotation.credential: rotation.facts for rotation in covering}
         credentials = [_credential(item, rotated.get(item["name"]), facts) for item in mine["credentials"]]
         progress = evaluate(
@@ -227,7 +282,7 @@ def collect(
             consoles=mine["consoles"],
             credentials=credentials,
             records=mine["records"],
-            separation_debts=separation_debts,
+            separation_debts=known.separation_debts,
         )
         lines = () if check_mode else tuple(checklist(progress, now))
         chained = journal(event, facts, covering)
@@ -274,15 +329,6 @@ def _covered(scope: Record, newest: t.Mapping[str, Rotation | None], opened: dat
             }
         )
     return {"consoles": list(scope["consoles"]), "records": list(scope["records"]), "credentials": credentials}
-
-
-def _covering(ledger: Ledger | None, item: Record, newest: Rotation | None) -> Covering | None:
-    """The rotation of a credential that covers the event, if there is one."""
-    number = item["rotation"]
-    rotation = newest if newest and newest.number == number else None
-    if rotation is None and ledger and number is not None:
-        rotation = ledger.rotation(item["name"], number)
-    return Covering(rotation.credential, rotation.number, rotation.facts) if rotation else None
 
 
 def _credential(item: Record, rotated: Facts | None, facts: Facts) -> Credential:

@@ -257,35 +257,109 @@ def failure_of(result: t.Any) -> Record:
     return {"code": str(code), "message": message}
 
 
-def lockout_fact(email: str, memberships: Record, sessions: Record, *, app: str, operator: str, continued: bool) -> Record:
-    """What step 1 did to one person in a console, and what it saw afterwards.
+def lockout_facts(events: t.Iterable[Record], memberships: Record, sessions: Record, *, app: str, operator: str) -> list[Record]:
+    """What step 1 did to each person in a console, and what it saw afterwards; nothing of events that are closed.
 
     C(continued): an earlier run has begun the event, so what this one did not find may have been removed by that one.
     """
-    return {
-        "account": email not in memberships["missing"],
-        "app": app,
-        "by": operator,
-        "continued": boolean(continued),
-        "removed": [name for person in _mine(email, memberships) for name in person["removed"]],
-        "ended": [identifier for person in _mine(email, sessions) for identifier in person["ended"]],
-        "listings": _listings(email, memberships, sessions),
-    }
-
-
-def recheck_fact(email: str, memberships: Record, sessions: Record, *, app: str, operator: str) -> Record:
-    """What the last look found of one person and took away: the number of memberships, and of sessions with their facts."""
-    ended = [
-        session for person in _mine(email, sessions) for session in person["sessions_before"] if session["id"] in person["ended"]
+    return [
+        _entry(
+            event,
+            "lockout",
+            {
+                "account": event["email"] not in memberships["missing"],
+                "app": app,
+                "by": operator,
+                "continued": not event["opened_now"],
+                "removed": [name for person in _mine(event["email"], memberships) for name in person["removed"]],
+                "ended": [identifier for person in _mine(event["email"], sessions) for identifier in person["ended"]],
+                "listings": _listings(event["email"], memberships, sessions),
+            },
+        )
+        for event in events
+        if not event["closed"]
     ]
-    return {
-        "app": app,
-        "by": operator,
-        "removed": sum(len(person["removed"]) for person in _mine(email, memberships)),
-        "ended": len(ended),
-        "sessions": ended,
-        "listings": _listings(email, memberships, sessions),
-    }
+
+
+def recheck_facts(events: t.Iterable[Record], memberships: Record, sessions: Record, *, app: str, operator: str) -> list[Record]:
+    """What the last look found of each person and took away: the number of memberships, and of sessions with their facts.
+
+    A look is a fact of its own each time, for only the last one counts. None is noted before everything else is proved.
+    """
+    entries = []
+    for event in events:
+        if event["ready_for_recheck"]:
+            mine = _mine(event["email"], sessions)
+            ended = [session for person in mine for session in person["sessions_before"] if session["id"] in person["ended"]]
+            fact = {
+                "app": app,
+                "by": operator,
+                "removed": sum(len(person["removed"]) for person in _mine(event["email"], memberships)),
+                "ended": len(ended),
+                "sessions": ended,
+                "listings": _listings(event["email"], memberships, sessions),
+            }
+            entries.append(_entry(event, f"recheck{event['look']}", fact))
+    return entries
+
+
+def ticket_facts(results: t.Iterable[Record]) -> list[Record]:
+    """The ticket of each event, from the results of a loop over the events."""
+    return [
+        _entry(result["item"], "ticket", {name: result[name] for name in ("id", "number", "url", "created_at")})
+        for result in results
+        if "skipped" not in result
+    ]
+
+
+def audit_rows(events: t.Iterable[Record], *, planned: bool) -> list[Record]:
+    """The audit row of each event that is ready for it, from what M(raxx.deprovision.deprovision_result) says of the events.
+
+    C(planned): that of each event that is not closed, for a run that changes nothing.
+    """
+    return [
+        {
+            "event": event["event"],
+            "email": event["email"],
+            "operator_email": event["operator"],
+            "ticket_id": event["ticket_id"],
+            "notes": event["audit_notes"],
+            "since": event["opened"],
+        }
+        for event in events
+        if event["ready_for_audit_row"] or (planned and not event["closed"])
+    ]
+
+
+def audit_row_facts(rows: t.Iterable[Record]) -> list[Record]:
+    """What the ledger keeps of audit rows, from what M(raxx.deprovision.audit_archival_run) says of them."""
+    return [
+        _entry(
+            row,
+            "audit_row",
+            {
+                "run_type": row["run_type"],
+                "completed_at": row["row"]["completed_at"],
+                "ticket": row["row"]["freescout_ticket_id"],
+                "operator": row["row"]["operator_email"],
+            },
+        )
+        for row in rows
+    ]
+
+
+def closing_facts(results: t.Iterable[Record], *, operator: str) -> list[Record]:
+    """That an event is closed, and what it was about, from the results of a loop over the events."""
+    return [
+        _entry(result["item"], "closed", {"ticket": result["id"], "by": operator, "scope": result["item"]["scope"]})
+        for result in results
+        if "skipped" not in result
+    ]
+
+
+def _entry(event: Record, name: str, fact: Record) -> Record:
+    """A fact of an event as M(raxx.deprovision.deprovision_ledger) takes it."""
+    return {"event": event["event"], "email": event["email"], "facts": {name: fact}}
 
 
 def _mine(email: str, result: Record) -> list[Record]:

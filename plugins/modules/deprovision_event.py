@@ -167,6 +167,7 @@ since:
 """
 
 import typing as t
+from collections import Counter
 from datetime import datetime
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
@@ -174,6 +175,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._event import Eve
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import EventRecord, Facts, Ledger, current_event, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
+from ansible_collections.raxx.deprovision.plugins.module_utils._parallel import each
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now, parse
 
 SPEC = (
@@ -202,10 +204,11 @@ def run(params: Params, check_mode: bool) -> Result:
     ledger = Ledger.from_params(params) if params["recorded"] else None
     people = {person["email"]: person for person in params["people"]}
     emails = list(dict.fromkeys(check_email(text) for text in params["emails"]))
-    approver = _approver(params["approved_by"], emails)
-    events: list[Result] = []
-    changed = False
-    for email in emails:
+    stated = _stated(params, _approver(params["approved_by"], emails), opened)
+
+    namesakes = _earlier_namesakes(emails, opened)
+
+    def event_of(email: str) -> tuple[Result, bool]:
         records = ledger.events_of(email) if ledger else []
         record = current_event(records, new_event=params["new_event"])
         known = record is not None
@@ -217,29 +220,36 @@ def run(params: Params, check_mode: bool) -> Result:
                 next_step="Leave notice out, or give the one that is recorded.",
             )
         if record is None and (ledger is None or check_mode):
-            name = event_id(email, opened, sum(known.event.id.startswith(event_id(email, opened)) for known in records))
+            mine = sum(known.event.id.startswith(event_id(email, opened)) for known in records)
+            name = event_id(email, opened, mine + namesakes[email])
             record = EventRecord(Event(name, email, params["operator"], notice, opened), {})
         elif record is None:
             record = t.cast(Ledger, ledger).open_event(
                 email, operator=params["operator"], notice=notice, opened=opened, before=before
             )
-        facts = _with_statements(ledger, record, _stated(params, approver, opened), check_mode=check_mode)
-        events.append(
-            {
-                **record.event.as_fact(),
-                "closed": record.closed,
-                "opened_now": not known,
-                "facts": facts,
-                "present": before,
-            }
-        )
-        changed = changed or not known or facts != record.facts
+        facts = _with_statements(ledger, record, stated, check_mode=check_mode)
+        event = {**record.event.as_fact(), "closed": record.closed, "opened_now": not known, "facts": facts, "present": before}
+        return event, not known or facts != record.facts
+
+    found = each(event_of, emails)
+    events = [event for event, _changed in found]
     still_open = [event["opened"] for event in events if not event["closed"]]
     return {
-        "changed": changed and ledger is not None,
+        "changed": any(changed for _event, changed in found) and ledger is not None,
         "events": events,
         "since": max(still_open, default=None),
     }
+
+
+def _earlier_namesakes(emails: t.Sequence[str], opened: datetime) -> dict[str, int]:
+    """How many before each in the list get an event of the same name, but for its number."""
+    counted: Counter[str] = Counter()
+    earlier = {}
+    for email in emails:
+        name = event_id(email, opened)
+        earlier[email] = counted[name]
+        counted[name] += 1
+    return earlier
 
 
 def _approver(text: str | None, emails: t.Sequence[str]) -> str | None:

@@ -24,24 +24,37 @@ attributes:
   action_group:
     membership: [raxx.deprovision.aws, raxx.deprovision.ledger]
 options:
-  event:
-    description: Id of the event that the facts belong to. Needs O(email).
-    type: str
-  email:
-    description: The person whose event it is.
-    type: str
+  events:
+    description:
+      - Events with the facts that belong to them, such as those of several people who leave together. Some of them are written at
+        the same time.
+      - Exactly one of O(events) and O(credential) must be given.
+    type: list
+    elements: dict
+    suboptions:
+      event:
+        description: Id of the event.
+        type: str
+        required: true
+      email:
+        description: The person whose event it is.
+        type: str
+        required: true
+      facts:
+        description: As O(facts).
+        type: dict
+        required: true
   credential:
-    description: Name of the credential that the facts belong to. Needs O(rotation).
+    description: Name of the credential that O(facts) belong to. Needs O(rotation).
     type: str
   rotation:
     description: Number of the rotation.
     type: int
   facts:
     description:
-      - The facts by name. Each is a dictionary.
+      - The facts of a rotation by name. Each is a dictionary.
       - A fact without an C(at) gets the time at which it is written, as C(at).
     type: dict
-    required: true
   subject:
     description:
       - The console, app, credential or record of the inventory for which the facts hold. It becomes part of their names
@@ -64,11 +77,12 @@ EXAMPLES = r"""
 - name: Note that the person is locked out
   raxx.deprovision.deprovision_ledger:
     ledger_prefix: /raxx/prod/deprovision
-    event: DEPROV-2026-05-19-jordan.smith
-    email: jordan.smith@raxx.example
-    facts:
-      lockout:
-        account: true
+    events:
+      - event: DEPROV-2026-05-19-jordan.smith
+        email: jordan.smith@raxx.example
+        facts:
+          lockout:
+            account: true
 
 - name: See which facts of a rotation are missing
   raxx.deprovision.deprovision_ledger:
@@ -83,25 +97,55 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+events:
+  description: Events, with the facts as the ledger holds them (in check mode, as it would hold them).
+  returned: O(events) is given
+  type: list
+  elements: dict
+  contains:
+    event:
+      description: Id of the event.
+      type: str
+      sample: DEPROV-2026-05-19-jordan.smith
+    facts:
+      description: The facts.
+      type: dict
+      sample:
+        lockout:
+          at: "2026-05-19T09:13:00Z"
+    recorded:
+      description: Names of the facts that were written (or in check mode would be).
+      type: list
+      elements: str
+      sample: [lockout]
+  sample:
+    - event: DEPROV-2026-05-19-jordan.smith
+      facts:
+        lockout:
+          at: "2026-05-19T09:13:00Z"
+      recorded: [lockout]
 facts:
-  description: The facts as the ledger holds them (in check mode, as it would hold them).
-  returned: success
+  description: The facts of the rotation as the ledger holds them (in check mode, as it would hold them).
+  returned: O(credential) is given
   type: dict
   sample:
-    lockout:
-      at: "2026-05-19T09:13:00Z"
+    stored:
+      at: "2026-05-19T09:15:00Z"
 recorded:
-  description: Names of the facts that were written (or in check mode would be).
-  returned: success
+  description: Names of the facts of the rotation that were written (or in check mode would be).
+  returned: O(credential) is given
   type: list
   elements: str
-  sample: [lockout]
+  sample: [stored]
 """
+
+import typing as t
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, Ledger, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
+from ansible_collections.raxx.deprovision.plugins.module_utils._parallel import each
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now
 
 SPEC = (
@@ -109,57 +153,80 @@ SPEC = (
     + LEDGER
     + Spec(
         options={
-            "event": {"type": "str"},
-            "email": {"type": "str"},
+            "events": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "event": {"type": "str", "required": True},
+                    "email": {"type": "str", "required": True},
+                    "facts": {"type": "dict", "required": True},
+                },
+            },
             "credential": {"type": "str"},
             "rotation": {"type": "int"},
-            "facts": {"type": "dict", "required": True},
+            "facts": {"type": "dict"},
             "subject": {"type": "str"},
             "forget": {"type": "list", "elements": "str", "choices": ["old", "key"], "default": []},
         },
-        required_one_of=[["event", "credential"]],
-        mutually_exclusive=[["event", "credential"]],
-        required_together=[["event", "email"], ["credential", "rotation"]],
+        required_one_of=[["events", "credential"]],
+        mutually_exclusive=[["events", "credential"]],
+        required_together=[["credential", "rotation", "facts"]],
     )
 )
 
 
 def run(params: Params, check_mode: bool) -> Result:
     ledger = Ledger.from_params(params)
-    subject = params["subject"]
-    wanted: Facts = {
-        fact_name(kind, subject) if subject else kind: {"at": format_time(now()), **value}
-        for kind, value in params["facts"].items()
-    }
-    known = _known(ledger, params)
-    missing = {name: value for name, value in wanted.items() if name not in known}
-    if missing and not check_mode:
-        known = {**known, **_record(ledger, params, missing)}
-    secrets = [] if check_mode else params["forget"]
-    forgotten = [what for what in secrets if ledger.forget(params["credential"], params["rotation"], what)]
+    if params["credential"]:
+        return _rotation(ledger, params, check_mode)
+
+    def record(entry: Params) -> Result:
+        email, event = entry["email"], entry["event"]
+        known = _known(ledger.event_facts(email, event))
+        return _recorded(
+            entry["facts"], params["subject"], known, lambda facts: ledger.record_event(email, event, facts), check_mode
+        )
+
+    recorded = each(record, params["events"])
+    results = [{"event": entry["event"], **result} for entry, result in zip(params["events"], recorded, strict=True)]
+    missing = {result["event"]: {name: result["facts"][name] for name in result["recorded"]} for result in results}
     return {
-        "changed": bool(missing or forgotten),
-        "facts": {name: known.get(name, value) for name, value in wanted.items()},
-        "recorded": list(missing),
-        "diff": {"before": {}, "after": missing},
+        "changed": any(missing.values()),
+        "events": results,
+        "diff": {"before": {}, "after": {event: facts for event, facts in missing.items() if facts}},
     }
 
 
-def _known(ledger: Ledger, params: Params) -> Facts:
-    if params["event"]:
-        found = [record.facts for record in ledger.events_of(params["email"]) if record.event.id == params["event"]]
-    else:
-        rotation = ledger.rotation(params["credential"], params["rotation"])
-        found = [rotation.facts] if rotation else []
-    if not found:
+def _rotation(ledger: Ledger, params: Params, check_mode: bool) -> Result:
+    credential, number = params["credential"], params["rotation"]
+    rotation = ledger.rotation(credential, number)
+    known = _known(rotation.facts if rotation else None)
+    result = _recorded(
+        params["facts"], params["subject"], known, lambda facts: ledger.record_rotation(credential, number, facts), check_mode
+    )
+    secrets = [] if check_mode else params["forget"]
+    forgotten = [what for what in secrets if ledger.forget(credential, number, what)]
+    return {
+        "changed": bool(result["recorded"] or forgotten),
+        **result,
+        "diff": {"before": {}, "after": {name: result["facts"][name] for name in result["recorded"]}},
+    }
+
+
+def _known(facts: Facts | None) -> Facts:
+    if facts is None:
         raise DeprovisionError("not_found", "The ledger does not know this event or rotation.", system="AWS SSM")
-    return found[0]
+    return facts
 
 
-def _record(ledger: Ledger, params: Params, facts: Facts) -> Facts:
-    if params["event"]:
-        return ledger.record_event(params["email"], params["event"], facts)
-    return ledger.record_rotation(params["credential"], params["rotation"], facts)
+def _recorded(facts: Facts, subject: str | None, known: Facts, record: t.Callable[[Facts], Facts], check_mode: bool) -> Result:
+    """Writes those of C(facts) that are not C(known), and says what the ledger holds now."""
+    wanted: Facts = {
+        fact_name(kind, subject) if subject else kind: {"at": format_time(now()), **value} for kind, value in facts.items()
+    }
+    missing = {name: value for name, value in wanted.items() if name not in known}
+    written = record(missing) if missing and not check_mode else missing
+    return {"facts": {name: {**known, **written}[name] for name in wanted}, "recorded": list(missing)}
 
 
 def main() -> None:

@@ -235,14 +235,17 @@ paths:
 """
 
 import typing as t
+from functools import partial
 from pathlib import Path
 
 from ansible_collections.raxx.deprovision.plugins.module_utils import _bundle
+from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event
 from ansible_collections.raxx.deprovision.plugins.module_utils._event_journal import SEAL
-from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, Ledger
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER, SIGNING
-from ansible_collections.raxx.deprovision.plugins.module_utils._results import Outcome, collect
+from ansible_collections.raxx.deprovision.plugins.module_utils._parallel import each
+from ansible_collections.raxx.deprovision.plugins.module_utils._results import Outcome, judge, known_without_ledger, read
 from ansible_collections.raxx.deprovision.plugins.module_utils._statement import SigningKey, signing_key
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now
 
@@ -270,16 +273,19 @@ def run(params: Params, check_mode: bool) -> Result:
     ledger = Ledger.from_params(params) if params["recorded"] else None
     key = signing_key(params["signing_key_file"])
 
-    def look() -> list[Outcome]:
-        return collect(ledger, params["events"], params["scope"], params["failures"], check_mode=check_mode, now=now())
+    events, scope = params["events"], params["scope"]
+    known = read(ledger, events, scope) if ledger else known_without_ledger(events, scope, now())
 
-    outcomes = look()
+    def judged() -> list[Outcome]:
+        return judge(known, events, scope, params["failures"], check_mode=check_mode, now=now())
+
+    outcomes = judged()
     seals = {outcome.event: fact for outcome in outcomes if (fact := outcome.seal(key.keyid if key else None))}
     sealing = bool(params["seal"] and ledger and seals)
     if ledger and sealing and not check_mode:
-        for event, fact in seals.items():
-            ledger.record_event(event.email, event.id, {SEAL: {"at": format_time(now()), **fact}})
-        outcomes = look()
+        for event, facts in zip(seals, each(partial(_seal, ledger), list(seals.items())), strict=True):
+            known = known.with_facts(event.id, facts)
+        outcomes = judged()
     written = [_write(params, outcome, key, check_mode) for outcome in outcomes] if params["path"] else []
     changed = sealing or any(changed for changed, _evidence in written)
     evidence = [evidence for _changed, evidence in written]
@@ -298,11 +304,16 @@ def run(params: Params, check_mode: bool) -> Result:
     }
 
 
+def _seal(ledger: Ledger, sealed: tuple[Event, Facts]) -> Facts:
+    event, fact = sealed
+    return ledger.record_event(event.email, event.id, {SEAL: {"at": format_time(now()), **fact}})
+
+
 def _finished_rotations(outcomes: t.Sequence[Outcome]) -> list[dict[str, t.Any]]:
     """The rotations of events that may be closed, each once."""
     found: list[dict[str, t.Any]] = []
     for outcome in outcomes:
-        if outcome.as_event()["ready_to_close"]:
+        if outcome.ready_to_close:
             found += [rotation for rotation in outcome.rotations() if rotation not in found]
     return found
 

@@ -189,9 +189,9 @@ def test_6_the_row_that_psql_inserts_is_the_row_that_our_module_finds(shell: She
     psql = f'heroku pg:psql DATABASE -a {RAPTOR} -c "$SQL"'
     assert "INSERT 0 1" in shell(psql, SQL=insert).stdout
     ours = {"event": event, "email": LEAVER, "operator_email": operator, "ticket_id": "4711", "notes": "by our module"}
-    assert not shell.module("audit_archival_run", heroku_app=RAPTOR, **ours)["changed"]
+    assert not shell.module("audit_archival_run", heroku_app=RAPTOR, rows=[ours])["changed"]
     ours |= {"event": f"{event}-2", "ticket_id": "4712"}
-    assert shell.module("audit_archival_run", heroku_app=RAPTOR, **ours)["changed"]
+    assert shell.module("audit_archival_run", heroku_app=RAPTOR, rows=[ours])["changed"]
     shown = shell(psql, SQL="SELECT notes FROM audit_archival_runs WHERE freescout_ticket_id = '4712'").stdout
     assert "by our module" in shown
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg2
 import pytest
 from ansible_collections.raxx.deprovision.plugins.module_utils import _audit_run
 from ansible_collections.raxx.deprovision.plugins.module_utils._postgres import session
@@ -18,16 +19,21 @@ from .conftest import OWNER, Server
 EVENT = "DEPROV-2026-05-19-jsmith"
 
 
-def params(server: Server, **more: t.Any) -> dict[str, t.Any]:
+ROW = {
+    "event": EVENT,
+    "email": "J.Smith@raxx.example",
+    "operator_email": "olivia@raxx.example",
+    "ticket_id": "4711",
+    "notes": "It's 100% done; steps 1a to 5.\nWindow 10:00 to 10:31.",
+}
+
+
+def params(server: Server, *rows: dict[str, t.Any], role: str = OWNER) -> dict[str, t.Any]:
+    """C(rows) tell how each row differs from C(ROW)."""
     return {
-        "database_url": server.url(OWNER, "raptor"),
-        "event": EVENT,
-        "email": "J.Smith@raxx.example",
-        "operator_email": "olivia@raxx.example",
-        "ticket_id": "4711",
-        "notes": "It's 100% done; steps 1a to 5.\nWindow 10:00 to 10:31.",
+        "database_url": server.url(role, "raptor"),
+        "rows": [{**ROW, **row} for row in rows or ({},)],
         "database_timeout": 5,
-        **more,
     }
 
 
@@ -45,8 +51,8 @@ def test_one_row_however_often_it_is_asked_for(server: Server, run_main: ModuleR
     planned = run_main("audit_archival_run", params(server), check=True).result
     assert (planned["changed"], rows(server)) == (True, [])
     first = run_main("audit_archival_run", params(server)).result
-    again = run_main("audit_archival_run", params(server, notes="other words", email="j.smith@RAXX.example")).result
-    assert (first["changed"], again["changed"], again["row"]) == (True, False, first["row"])
+    again = run_main("audit_archival_run", params(server, {"notes": "other words", "email": "j.smith@RAXX.example"})).result
+    assert (first["changed"], again["changed"], again["rows"][0]["row"]) == (True, False, first["rows"][0]["row"])
     assert rows(server) == [
         (
             "deprovisioning",
@@ -65,8 +71,40 @@ def test_another_person_event_or_ticket_has_a_row_of_its_own(server: Server, run
         {"event": "E-2"},
         {"ticket_id": "47"},
     ):
-        assert run_main("audit_archival_run", params(server, **more)).result["changed"] is True
+        assert run_main("audit_archival_run", params(server, more)).result["changed"] is True
     assert len(rows(server)) == 5
+
+
+def test_the_rows_of_many_people_take_as_many_statements_as_one(
+    server: Server, run_main: ModuleRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statements: list[str] = []
+
+    class Counting(psycopg2.extensions.cursor):
+        def execute(self, query: t.Any, vars: t.Any = None) -> None:  # noqa: A002  # the driver's name
+            statements.append(str(query)[:40])
+            super().execute(query, vars)
+
+    connect = psycopg2.connect
+    monkeypatch.setattr(psycopg2, "connect", lambda *args, **kw: connect(*args, **{**kw, "cursor_factory": Counting}))
+    run_main("audit_archival_run", params(server, {"email": "first@raxx.example"}))
+    for_one, statements = len(statements), []
+    crowd = [{"email": f"person{number}@raxx.example", "ticket_id": str(number)} for number in range(300)]
+    result = run_main("audit_archival_run", params(server, {"email": "first@raxx.example"}, *crowd)).result
+    assert (len(statements), [row["inserted"] for row in result["rows"]]) == (for_one, [False] + [True] * 300)
+    assert [row["row"]["freescout_ticket_id"] for row in result["rows"]] == ["4711", *(row["ticket_id"] for row in crowd)]
+    assert len(rows(server)) == 301
+
+
+def test_columns_of_any_further_name_disturb_nothing(server: Server, run_main: ModuleRunner) -> None:
+    change(server, "ALTER TABLE audit_archival_runs ADD ticket text, ADD operator text, ADD since text, ADD number int")
+    assert run_main("audit_archival_run", params(server)).result["changed"] is True
+    assert run_main("audit_archival_run", params(server)).result["changed"] is False
+
+
+def test_one_row_twice_is_refused(server: Server, run_main: ModuleRunner) -> None:
+    assert run_main("audit_archival_run", params(server, {}, {"notes": "other words"})).code == "invalid_input"
+    assert rows(server) == []
 
 
 def test_runs_at_the_same_time_give_one_row(server: Server) -> None:
@@ -74,7 +112,7 @@ def test_runs_at_the_same_time_give_one_row(server: Server) -> None:
 
     def once(_number: int) -> bool:
         with session(server.url(OWNER, "raptor"), 10) as connection:
-            return _audit_run.record(connection, wanted)[1]
+            return len(_audit_run.record(connection, [wanted])[1]) == 1
 
     with ThreadPoolExecutor(8) as pool:
         inserted = list(pool.map(once, range(8)))
@@ -102,13 +140,10 @@ def test_an_old_table_gets_the_other_run_type_with_a_note(server: Server, run_ma
     change(server, f"SET ROLE {OWNER}; {old}")
     first = run_main("audit_archival_run", params(server)).result
     again = run_main("audit_archival_run", params(server)).result
-    assert (first["run_type"], first["fallback_used"], again["changed"], again["fallback_used"]) == (
-        "manual_deprovisioning",
-        True,
-        False,
-        True,
-    )
-    assert "Schema update pending" in first["row"]["notes"]
+    (inserted,), (found,) = first["rows"], again["rows"]
+    assert (inserted["run_type"], inserted["fallback_used"]) == ("manual_deprovisioning", True)
+    assert (again["changed"], found["fallback_used"]) == (False, True)
+    assert "Schema update pending" in inserted["row"]["notes"]
     assert len(rows(server)) == 1
     change(server, "DROP TYPE IF EXISTS run_kind CASCADE")
 
@@ -163,7 +198,7 @@ def test_a_numeric_ticket_column_and_further_columns_are_fine(server: Server, ru
         "ADD twice bigint GENERATED ALWAYS AS (rows_archived * 2) STORED",
     ):
         change(server, f"ALTER TABLE audit_archival_runs {alteration}")
-    assert run_main("audit_archival_run", params(server)).result["row"]["freescout_ticket_id"] == "4711"
+    assert run_main("audit_archival_run", params(server)).result["rows"][0]["row"]["freescout_ticket_id"] == "4711"
     assert run_main("audit_archival_run", params(server)).result["changed"] is False
 
 
@@ -173,7 +208,7 @@ def test_an_append_only_role_is_enough_and_a_reader_is_not(server: Server, run_m
     server.make_role("reader")
     change(server, "GRANT SELECT ON audit_archival_runs TO reader, writer; GRANT INSERT ON audit_archival_runs TO writer")
     change(server, "GRANT USAGE ON SEQUENCE audit_archival_runs_id_seq TO writer")
-    reader = params(server, database_url=server.url("reader", "raptor"))
+    reader = params(server, role="reader")
     assert run_main("audit_archival_run", reader, check=True).result["changed"] is True
     assert run_main("audit_archival_run", reader).code == "forbidden"
-    assert run_main("audit_archival_run", params(server, database_url=server.url("writer", "raptor"))).result["changed"] is True
+    assert run_main("audit_archival_run", params(server, role="writer")).result["changed"] is True

@@ -10,10 +10,19 @@ import boto3
 import pytest
 from moto import mock_aws
 
+if t.TYPE_CHECKING:
+    from .conftest import ModuleRunner
+
 PREFIX = "/raxx/test/deprovision"
 EMAIL = "jordan.smith@raxx.example"
 OPERATOR = "olivia.osei@raxx.example"
 EVENT = {"ledger_prefix": PREFIX, "emails": [EMAIL], "operator": OPERATOR}
+
+
+def note(run_main: ModuleRunner, event: str, facts: dict[str, t.Any], email: str = EMAIL) -> t.Any:
+    """Writes facts of an event, and returns the result of the module."""
+    entry = {"event": event, "email": email, "facts": facts}
+    return run_main("deprovision_ledger", {"ledger_prefix": PREFIX, "events": [entry]}).result
 
 
 @pytest.fixture

@@ -15,11 +15,15 @@ from .sql_script import URL, SqlScript, sql_error
 
 PARAMS = {
     "database_url": URL,
-    "event": "DEPROV-2026-05-19-jsmith",
-    "email": "J.Smith@raxx.app",
-    "operator_email": "operator@raxx.app",
-    "ticket_id": "4711",
-    "notes": "Steps 1a to 5 completed.\n",
+    "rows": [
+        {
+            "event": "DEPROV-2026-05-19-jsmith",
+            "email": "J.Smith@raxx.app",
+            "operator_email": "operator@raxx.app",
+            "ticket_id": "4711",
+            "notes": "Steps 1a to 5 completed.\n",
+        }
+    ],
 }
 MARKER = "event=DEPROV-2026-05-19-jsmith person=j.smith@raxx.app"
 NOTES = f"Steps 1a to 5 completed.\n{MARKER}"
@@ -33,33 +37,30 @@ FALLBACK_ROW = ("manual_deprovisioning", "operator@raxx.app", "4711", FALLBACK_N
 COLUMNS = [(name, False) for name in ("id", "rows_archived", *_audit_run.COLUMNS)]
 INSERT = (
     "INSERT INTO audit_archival_runs (run_type, operator_email, freescout_ticket_id, notes, completed_at)"
-    " VALUES (%(run_type)s, %(operator_email)s, %(ticket)s, %(notes)s, now())"
+    " VALUES (%s, %s, %s, %s, now())"
     " RETURNING run_type::text, operator_email, freescout_ticket_id::text, notes, completed_at"
 )
 
 
 def lock(sql: SqlScript) -> None:
-    sql.expect(
-        "SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 0))", {"key": f"audit_archival_runs 4711 {MARKER}"}, [(None,)]
-    )
+    sql.expect(_audit_run.LOCK, rows=[(None,)])
 
 
 def search(sql: SqlScript, row: tuple[t.Any, ...] | None = None, columns: list[tuple[str, bool]] = COLUMNS) -> None:
     sql.expect(_audit_run.LIST_COLUMNS, rows=columns)
     which = {
-        "ticket": "4711",
+        "tickets": ["4711"],
         "run_types": ["deprovisioning", "manual_deprovisioning"],
-        "marker": MARKER,
-        "operator_email": PARAMS["operator_email"],
-        "since": None,
+        "markers": [MARKER],
+        "operators": ["operator@raxx.app"],
+        "since": [None],
     }
-    sql.expect(_audit_run.FIND, which, [row] if row else [])
+    sql.expect(_audit_run.FIND, which, [(0, *row)] if row else [])
 
 
 def insert(sql: SqlScript, run_type: str = "deprovisioning", notes: str = NOTES, **more: t.Any) -> None:
-    values = {"run_type": run_type, "operator_email": "operator@raxx.app", "ticket": "4711", "notes": notes}
     sql.expect("SAVEPOINT before_insert")
-    sql.expect(INSERT, values, **more)
+    sql.expect(INSERT, [run_type, "operator@raxx.app", "4711", notes], **more)
 
 
 def test_inserts_one_row_and_looks_again(sql: SqlScript) -> None:
@@ -70,15 +71,16 @@ def test_inserts_one_row_and_looks_again(sql: SqlScript) -> None:
     search(sql, ROW)
     sql.commit()
     result = sql.run("audit_archival_run", PARAMS).result
-    assert (result["changed"], result["run_type"], result["fallback_used"]) == (True, "deprovisioning", False)
-    assert result["row"] == {
+    (row,) = result["rows"]
+    assert (result["changed"], row["run_type"], row["fallback_used"]) == (True, "deprovisioning", False)
+    assert row["row"] == {
         "run_type": "deprovisioning",
         "operator_email": "operator@raxx.app",
         "freescout_ticket_id": "4711",
         "notes": NOTES,
         "completed_at": "2026-05-19T10:31:12.000000Z",
     }
-    assert (result["diff"]["before"], result["diff"]["after"]) == (None, result["row"])
+    assert (result["diff"]["before"], result["diff"]["after"]) == ([None], [row["row"]])
 
 
 @pytest.mark.parametrize(("row", "fallback"), [(ROW, False), (FALLBACK_ROW, True)])
@@ -87,7 +89,8 @@ def test_a_row_that_is_there_stays_as_it_is(sql: SqlScript, row: tuple[t.Any, ..
     search(sql, row)
     sql.commit()
     result = sql.run("audit_archival_run", PARAMS).result
-    assert (result["changed"], result["fallback_used"], result["row"]["notes"]) == (False, fallback, row[3])
+    (found,) = result["rows"]
+    assert (result["changed"], found["fallback_used"], found["row"]["notes"]) == (False, fallback, row[3])
 
 
 def test_check_mode_searches_without_a_lock(sql: SqlScript) -> None:
@@ -95,7 +98,7 @@ def test_check_mode_searches_without_a_lock(sql: SqlScript) -> None:
     search(sql)
     sql.commit()
     result = sql.run("audit_archival_run", PARAMS, check=True).result
-    assert (result["changed"], result["row"], result["diff"]["after"]["notes"]) == (True, None, NOTES)
+    assert (result["changed"], result["rows"][0]["row"], result["diff"]["after"][0]["notes"]) == (True, None, NOTES)
 
 
 @pytest.mark.parametrize("sqlstate", ["23514", "22P02", "23503"])
@@ -109,7 +112,8 @@ def test_a_table_that_does_not_know_the_run_type_gets_the_other(sql: SqlScript, 
     search(sql, FALLBACK_ROW)
     sql.commit()
     result = sql.run("audit_archival_run", PARAMS).result
-    assert (result["changed"], result["run_type"], result["fallback_used"]) == (True, "manual_deprovisioning", True)
+    (row,) = result["rows"]
+    assert (result["changed"], row["run_type"], row["fallback_used"]) == (True, "manual_deprovisioning", True)
 
 
 def test_a_table_that_knows_neither_is_escalated(sql: SqlScript) -> None:
@@ -199,7 +203,7 @@ def test_a_commit_without_an_answer_is_reported_as_unknown(sql: SqlScript) -> No
 
 
 def test_a_lock_that_another_run_holds_is_a_conflict(sql: SqlScript) -> None:
-    sql.expect(_audit_run.LOCK, {"key": f"audit_archival_runs 4711 {MARKER}"}, error=sql_error("55P03"))
+    sql.expect(_audit_run.LOCK, error=sql_error("55P03"))
     sql.rollback()
     assert sql.run("audit_archival_run", PARAMS).code == "conflict"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from .conftest import ModuleRunner
-from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX
+from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, note
 
 OTHER = "priya.patel@raxx.example"
 PARKED = {"kind": "ssm", "name": "/raxx/test/raptor/RAPTOR_APP_DB_URL", "code": "unreachable"}
@@ -38,7 +38,7 @@ def test_nothing_is_owed_at_first(run_main: ModuleRunner, store: t.Any) -> None:
 def test_everybody_who_waits_for_the_url_is_named(run_main: ModuleRunner, store: t.Any) -> None:
     """Two left together; one rotation covers both, and a third person is finished already."""
     closed = run_main("deprovision_event", {**EVENT, "emails": ["mateo.garcia@raxx.example"]}).result["events"][0]
-    record(run_main, {"closed": {}}, event=closed["event"], email=closed["email"])
+    note(run_main, closed["event"], {"closed": {}}, closed["email"])
     events = run_main("deprovision_event", {**EVENT, "emails": [EMAIL, OTHER]}).result["events"]
     number = rotate(run_main, events[1])
     record(run_main, {"settled": {}, "parked": PARKED}, credential="raptor_app", rotation=number)

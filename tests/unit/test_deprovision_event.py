@@ -9,15 +9,14 @@ import typing as t
 import pytest
 
 from .conftest import ModuleRunner
-from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, parameters
+from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, note, parameters
 
 NOTICE = "2026-05-19T09:00:00.000000Z"
 PERSON = {"email": EMAIL, "memberships": [{"group": "audit-reader"}], "sessions": []}
 
 
 def close(run_main: ModuleRunner, event: dict[str, t.Any]) -> None:
-    params = {"ledger_prefix": PREFIX, "event": event["event"], "email": event["email"], "facts": {"closed": {"rotations": {}}}}
-    assert run_main("deprovision_ledger", params).result["changed"] is True
+    assert note(run_main, event["event"], {"closed": {"rotations": {}}}, event["email"])["changed"] is True
 
 
 def test_the_window_runs_from_the_notice(run_main: ModuleRunner, store: t.Any) -> None:
@@ -93,6 +92,16 @@ def test_two_people_with_one_prefix_get_two_events(run_main: ModuleRunner, store
     emails = ["jordan.smith@raxx.example", "jordan.smith@contractor.example"]
     events = run_main("deprovision_event", {**EVENT, "emails": emails}).result["events"]
     assert events[1]["event"] == events[0]["event"] + "-2"
+
+
+def test_two_people_with_one_prefix_are_told_apart_before_there_is_an_event(run_main: ModuleRunner, store: t.Any) -> None:
+    emails = ["jordan.smith@raxx.example", "priya.patel@raxx.example", "jordan.smith@contractor.example"]
+    for outcome in (
+        run_main("deprovision_event", {**EVENT, "emails": emails}, check=True),
+        run_main("deprovision_event", {**EVENT, "emails": emails, "recorded": False}),
+    ):
+        first, _other, second = outcome.result["events"]
+        assert second["event"] == first["event"] + "-2"
 
 
 def test_without_a_ledger_the_event_is_made_up(run_main: ModuleRunner) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from .conftest import ModuleRunner
-from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX
+from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, note
 
 ASKED = {"ledger_prefix": PREFIX}
 OTHER = "priya.patel@raxx.example"
@@ -18,7 +18,7 @@ def opened(run_main: ModuleRunner, email: str = EMAIL, **more: t.Any) -> str:
 
 
 def record(run_main: ModuleRunner, event: str, facts: dict[str, t.Any]) -> None:
-    run_main("deprovision_ledger", {"ledger_prefix": PREFIX, "event": event, "email": EMAIL, "facts": facts})
+    note(run_main, event, facts)
 
 
 def test_every_event_of_everybody_is_listed_with_result_window_and_ticket(run_main: ModuleRunner, store: t.Any) -> None:

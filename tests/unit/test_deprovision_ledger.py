@@ -17,22 +17,40 @@ from .test_deprovision_rotation import CLAIM
 @pytest.fixture
 def event(run_main: ModuleRunner, store: t.Any) -> dict[str, t.Any]:
     name = run_main("deprovision_event", EVENT).result["events"][0]["event"]
-    return {"ledger_prefix": PREFIX, "event": name, "email": EMAIL}
+    return {"event": name, "email": EMAIL}
+
+
+def params_for(event: dict[str, t.Any], facts: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
+    return {"ledger_prefix": PREFIX, "events": [{**event, "facts": facts}], **more}
 
 
 def test_a_fact_is_stamped_and_kept(run_main: ModuleRunner, event: dict[str, t.Any]) -> None:
-    first = run_main("deprovision_ledger", {**event, "facts": {"lockout": {"account": True}}})
-    assert (first.result["changed"], first.result["recorded"]) == (True, ["lockout"])
-    assert first.result["facts"]["lockout"]["at"].endswith("Z")
-    second = run_main("deprovision_ledger", {**event, "facts": {"lockout": {"account": False}}})
-    assert (second.result["changed"], second.result["recorded"]) == (False, [])
-    assert second.result["facts"] == first.result["facts"]
+    first = run_main("deprovision_ledger", params_for(event, {"lockout": {"account": True}})).result
+    assert (first["changed"], first["events"][0]["recorded"]) == (True, ["lockout"])
+    assert first["events"][0]["facts"]["lockout"]["at"].endswith("Z")
+    second = run_main("deprovision_ledger", params_for(event, {"lockout": {"account": False}})).result
+    assert (second["changed"], second["events"][0]["recorded"]) == (False, [])
+    assert second["events"][0]["facts"] == first["events"][0]["facts"]
+
+
+def test_the_facts_of_several_people_are_written_at_once_each_where_it_belongs(run_main: ModuleRunner, store: t.Any) -> None:
+    emails = [f"person{number}@raxx.example" for number in range(20)]
+    events = run_main("deprovision_event", {**EVENT, "emails": emails}).result["events"]
+    facts = [
+        {"event": event["event"], "email": event["email"], "facts": {"lockout": {"whose": event["email"]}}} for event in events
+    ]
+    params = {"ledger_prefix": PREFIX, "events": facts}
+    result = run_main("deprovision_ledger", params).result
+    assert [entry["event"] for entry in result["events"]] == [event["event"] for event in events]
+    assert [entry["facts"]["lockout"]["whose"] for entry in result["events"]] == emails
+    assert run_main("deprovision_ledger", params).result["changed"] is False
+    assert run_main("deprovision_ledger", {**params, "events": []}).result["changed"] is False
 
 
 def test_check_mode_says_what_would_be_written(run_main: ModuleRunner, event: dict[str, t.Any], store: t.Any) -> None:
     kept = parameters(store)
-    outcome = run_main("deprovision_ledger", {**event, "facts": {"lockout": {}}}, check=True)
-    assert (outcome.result["changed"], outcome.result["recorded"]) == (True, ["lockout"])
+    outcome = run_main("deprovision_ledger", params_for(event, {"lockout": {}}), check=True)
+    assert (outcome.result["changed"], outcome.result["events"][0]["recorded"]) == (True, ["lockout"])
     assert parameters(store) == kept
 
 
@@ -45,9 +63,9 @@ def test_the_key_of_a_rotation_is_destroyed_once(run_main: ModuleRunner, store: 
 
 
 def test_facts_of_one_console_are_not_those_of_another(run_main: ModuleRunner, event: dict[str, t.Any]) -> None:
-    first = run_main("deprovision_ledger", {**event, "subject": "console.eu", "facts": {"lockout": {}}})
-    assert list(first.result["facts"]) == ["lockout-console-eu"]
-    assert run_main("deprovision_ledger", {**event, "subject": "console_us", "facts": {"lockout": {}}}).result["changed"] is True
+    first = run_main("deprovision_ledger", params_for(event, {"lockout": {}}, subject="console.eu"))
+    assert list(first.result["events"][0]["facts"]) == ["lockout-console-eu"]
+    assert run_main("deprovision_ledger", params_for(event, {"lockout": {}}, subject="console_us")).result["changed"] is True
 
 
 def test_two_runs_that_write_one_fact_of_a_rotation_agree(
@@ -63,13 +81,17 @@ def test_two_runs_that_write_one_fact_of_a_rotation_agree(
 
 
 @pytest.mark.parametrize(
-    "of", [{"event": "DEPROV-2026-05-19-nobody", "email": EMAIL}, {"credential": "raptor_app", "rotation": 7}]
+    "of",
+    [
+        {"events": [{"event": "DEPROV-2026-05-19-nobody", "email": EMAIL, "facts": {"x": {}}}]},
+        {"credential": "raptor_app", "rotation": 7, "facts": {"x": {}}},
+    ],
 )
 def test_facts_of_something_unknown_are_refused(run_main: ModuleRunner, store: t.Any, of: dict[str, t.Any]) -> None:
-    assert run_main("deprovision_ledger", {"ledger_prefix": PREFIX, **of, "facts": {"x": {}}}).code == "not_found"
+    assert run_main("deprovision_ledger", {"ledger_prefix": PREFIX, **of}).code == "not_found"
 
 
 def test_a_fact_that_cannot_be_read_is_reported(run_main: ModuleRunner, event: dict[str, t.Any], store: t.Any) -> None:
     name = next(name for name in parameters(store) if name.endswith("/opened"))
     store.put_parameter(Name=PREFIX + name, Value="not json", Type="String", Overwrite=True)
-    assert run_main("deprovision_ledger", {**event, "facts": {"x": {}}}).code == "ledger_damaged"
+    assert run_main("deprovision_ledger", params_for(event, {"x": {}})).code == "ledger_damaged"

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.raxx.deprovision.plugins.module_utils._plan import line
 
 from .conftest import ModuleRunner
-from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, parameters
+from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, note, parameters
 from .test_deprovision_result import PERSON, credential
 from .test_progress import AT, FACTS, ROTATED
 
@@ -161,8 +161,7 @@ def test_a_parked_url_is_still_to_be_brought_home(run_main: ModuleRunner, store:
 
 def test_a_closed_event_has_nothing_to_change(run_main: ModuleRunner, store: t.Any) -> None:
     event = run_main("deprovision_event", {**EVENT, "people": [PERSON]}).result["events"][0]
-    params = {"ledger_prefix": PREFIX, "event": event["event"], "email": EMAIL, "facts": {"closed": FACTS["closed"]}}
-    run_main("deprovision_ledger", params)
+    note(run_main, event["event"], {"closed": FACTS["closed"]})
     plan = run_main("deprovision_plan", planned(run_main, memberships=[], sessions=[]))
     assert plan.result["lines"][-1].strip() == "change nothing"
     assert plan.result["plan"]["changes"] == []

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.leaks import Leaks
 
 from .conftest import ModuleRunner
-from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, parameters
+from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, note, parameters
 from .test_progress import AT, FACTS, ROTATED
 
 Params = dict[str, t.Any]
@@ -76,11 +76,10 @@ def finish(run_main: ModuleRunner, event: Params, asked: Params, *left_out: str)
     mine = {name: value for name, value in FACTS.items() if name not in ("before", "closed", *left_out)}
     mine["ticket"] = {"id": 812, "number": 4711}
     mine["waiver-audit_archiver"] = {"by": OPERATOR, "at": AT}
-    params = {"ledger_prefix": PREFIX, "event": event["event"], "email": EMAIL}
-    run_main("deprovision_ledger", {**params, "facts": mine})
+    note(run_main, event["event"], mine)
     if "closed" not in left_out:
         scope = run_main("deprovision_result", asked).result["events"][0]["scope"]
-        run_main("deprovision_ledger", {**params, "facts": {"closed": {**FACTS["closed"], "scope": scope}}})
+        note(run_main, event["event"], {"closed": {**FACTS["closed"], "scope": scope}})
 
 
 def test_a_whole_run_is_complete_and_the_file_says_so(
@@ -253,12 +252,9 @@ def sealed(run_main: ModuleRunner, event: Params, asked: Params, key: Path) -> N
     """A whole run with a key."""
     finish(run_main, event, asked, "audit_row-audit_record", "closed")
     run_main("deprovision_result", {**asked, "seal": True, "signing_key_file": str(key)})
-    params = {"ledger_prefix": PREFIX, "event": event["event"], "email": EMAIL}
-    run_main("deprovision_ledger", {**params, "facts": {"audit_row-audit_record": FACTS["audit_row-audit_record"]}})
+    note(run_main, event["event"], {"audit_row-audit_record": FACTS["audit_row-audit_record"]})
     scope = run_main("deprovision_result", asked).result["events"][0]["scope"]
-    run_main(
-        "deprovision_ledger", {**params, "facts": {"closed": {**FACTS["closed"], "at": "2999-01-01T00:00:00Z", "scope": scope}}}
-    )
+    note(run_main, event["event"], {"closed": {**FACTS["closed"], "at": "2999-01-01T00:00:00Z", "scope": scope}})
 
 
 def files(directory: Path) -> dict[str, bytes]:

@@ -18,7 +18,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._in_charge import
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import verify
 
 from .conftest import ModuleRunner
-from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, parameters
+from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, note, parameters
 
 PATIENCE = 1.5  # seconds; the clock is moto's, so it is the real one
 OTHER = "priya.patel@raxx.example"
@@ -159,8 +159,7 @@ def test_of_two_that_begin_at_once_one_goes_on(run_main: ModuleRunner, store: t.
 def test_nothing_is_leased_for_an_event_that_is_closed(run_main: ModuleRunner, store: t.Any) -> None:
     """S3: a second run changes nothing."""
     event = run_main("deprovision_event", EVENT).result["events"][0]
-    closing = {"ledger_prefix": PREFIX, "event": event["event"], "email": EMAIL, "facts": {"closed": {}}}
-    run_main("deprovision_ledger", closing)
+    note(run_main, event["event"], {"closed": {}})
     kept = parameters(store)
     outcome = run_main("deprovision_run", RUN)
     assert (outcome.result["changed"], outcome.result["lease"]) == (False, None)

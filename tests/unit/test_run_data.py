@@ -170,23 +170,88 @@ def test_access_after_closing_is_a_failure_of_this_run() -> None:
     assert _run_data.found_again(hosts, ["console"], [{**events[0], "closed": False}]) == []
 
 
-def test_the_last_look_is_kept_person_by_person() -> None:
-    sessions = {
-        "people": [
-            {"email": "Jordan@x.y", "ended": [7], "sessions_before": [{"id": 7}, {"id": 8}], "listing": {"rows": 0}},
-            {"email": "priya@x.y", "ended": [9], "sessions_before": [{"id": 9}], "listing": {"rows": 0}},
-        ]
-    }
-    memberships = {"people": [{"email": "jordan@x.y", "removed": ["support"], "listing": {"rows": 1}}], "missing": []}
-    looked = {"app": "console-app", "operator": "olivia@x.y"}
-    known = {"app": "console-app", "by": "olivia@x.y"}
-    listings = [{"rows": 1, "kind": "memberships"}, {"rows": 0, "kind": "sessions"}]
-    assert _run_data.recheck_fact("jordan@x.y", memberships, sessions, **looked) == {
-        **known, "removed": 1, "ended": 1, "sessions": [{"id": 7}], "listings": listings,
+JORDAN = {"event": "E1", "email": "jordan@x.y", "closed": False, "opened_now": True}
+PRIYA = {"event": "E2", "email": "priya@x.y", "closed": False, "opened_now": False}
+SESSIONS = {
+    "people": [
+        {"email": "Jordan@x.y", "ended": [7], "sessions_before": [{"id": 7}, {"id": 8}], "listing": {"rows": 0}},
+        {"email": "priya@x.y", "ended": [9], "sessions_before": [{"id": 9}], "listing": {"rows": 0}},
+    ]
+}
+MEMBERSHIPS = {
+    "people": [{"email": "jordan@x.y", "removed": ["support"], "listing": {"rows": 1}}],
+    "missing": ["priya@x.y"],
+}
+LISTINGS = [{"rows": 1, "kind": "memberships"}, {"rows": 0, "kind": "sessions"}]
+LOOKED = {"app": "console-app", "by": "olivia@x.y"}
+
+
+def test_the_lock_out_is_kept_person_by_person() -> None:
+    events = [JORDAN, PRIYA, {**JORDAN, "event": "E0", "closed": True}]
+    jordan, priya = _run_data.lockout_facts(events, MEMBERSHIPS, SESSIONS, app="console-app", operator="olivia@x.y")
+    assert jordan == {
+        "event": "E1",
+        "email": "jordan@x.y",
+        "facts": {
+            "lockout": {
+                **LOOKED, "account": True, "continued": False, "removed": ["support"], "ended": [7], "listings": LISTINGS,
+            }
+        },
     }  # fmt: skip
-    assert _run_data.lockout_fact("jordan@x.y", memberships, sessions, **looked, continued=False) == {
-        **known, "account": True, "continued": False, "removed": ["support"], "ended": [7], "listings": listings,
-    }  # fmt: skip
+    lockout = priya["facts"]["lockout"]
+    assert (priya["event"], lockout["account"], lockout["continued"], lockout["ended"]) == ("E2", False, True, [9])
+
+
+def test_the_last_look_is_kept_person_by_person_once_everything_else_is_proved() -> None:
+    events = [{**JORDAN, "ready_for_recheck": True, "look": 2}, {**PRIYA, "ready_for_recheck": False, "look": 1}]
+    assert _run_data.recheck_facts(events, MEMBERSHIPS, SESSIONS, app="console-app", operator="olivia@x.y") == [
+        {
+            "event": "E1",
+            "email": "jordan@x.y",
+            "facts": {"recheck2": {**LOOKED, "removed": 1, "ended": 1, "sessions": [{"id": 7}], "listings": LISTINGS}},
+        }
+    ]
+
+
+def test_tickets_are_kept_event_by_event() -> None:
+    found = {"id": 812, "number": 4711, "url": "https://x/812", "created_at": "2026-05-19T09:00:00Z", "status": "active"}
+    results = [{"item": JORDAN, **found}, {"item": PRIYA, "skipped": True}]
+    assert _run_data.ticket_facts(results) == [
+        {
+            "event": "E1",
+            "email": "jordan@x.y",
+            "facts": {"ticket": {name: value for name, value in found.items() if name != "status"}},
+        }
+    ]
+    closed = _run_data.closing_facts([{"item": {**JORDAN, "scope": {"consoles": []}}, **found}], operator="olivia@x.y")
+    assert closed[0]["facts"] == {"closed": {"ticket": 812, "by": "olivia@x.y", "scope": {"consoles": []}}}
+
+
+def test_only_what_is_ready_gets_an_audit_row_and_a_plan_names_all() -> None:
+    more = {"operator": "olivia@x.y", "ticket_id": "812", "audit_notes": "done", "opened": "2026-05-19T09:00:00Z"}
+    events = [
+        {**JORDAN, **more, "ready_for_audit_row": True},
+        {**PRIYA, **more, "ready_for_audit_row": False},
+        {**PRIYA, **more, "event": "E0", "ready_for_audit_row": False, "closed": True},
+    ]
+    assert [row["event"] for row in _run_data.audit_rows(events, planned=False)] == ["E1"]
+    assert [row["event"] for row in _run_data.audit_rows(events, planned=True)] == ["E1", "E2"]
+    row = {"completed_at": "2026-05-19T09:30:00Z", "freescout_ticket_id": "812", "operator_email": "olivia@x.y"}
+    written = [{"event": "E1", "email": "jordan@x.y", "run_type": "deprovisioning", "row": row}]
+    assert _run_data.audit_row_facts(written) == [
+        {
+            "event": "E1",
+            "email": "jordan@x.y",
+            "facts": {
+                "audit_row": {
+                    "run_type": "deprovisioning",
+                    "completed_at": "2026-05-19T09:30:00Z",
+                    "ticket": "812",
+                    "operator": "olivia@x.y",
+                }
+            },
+        }
+    ]
 
 
 def test_the_scope_names_what_must_be_proved() -> None:
