@@ -1,6 +1,9 @@
 # Copyright (c) 2026 Raxx
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measures, prints a table, and writes C(build/bench.json). docs/performance.md explains it."""
+"""Measures, prints a table, and writes C(build/bench.json), where parts that are not measured this time stay as they are.
+
+docs/performance.md explains it.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,9 @@ def say(text: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
-    found: Record = {"machine": machine(), "runs": options.runs, "parts": {}}
+    found: Record = {"parts": {}}
+    if options.output.exists():
+        found = json.loads(options.output.read_text(encoding="utf-8"))
     parts: dict[str, Callable[[Path], Record]] = {
         "zero": lambda place: side_by_side(place, ZERO, options),
         "real": lambda place: side_by_side(place, REAL, options),
@@ -49,7 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         for name in options.parts:
             say(f"== {name}")
-            found["parts"][name] = parts[name](Path(scratch) / name)
+            where = machine()
+            found["parts"][name] = {"machine": where, **parts[name](Path(scratch) / name)}
             # After each part: the whole takes hours.
             options.output.parent.mkdir(parents=True, exist_ok=True)
             options.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -38,7 +38,7 @@ def middle(found: Record, part: str, who: str, what: str) -> float | None:
 
 
 def goals(found: Record) -> list[Goal]:
-    """Those of the issue that asked for them, in its order."""
+    """Whether each is reached; they are ratios, since times move with the machine."""
 
     def ratio(part: str, who: str, other: str, what: str) -> float | None:
         one, two = middle(found, part, who, what), middle(found, part, other, what)

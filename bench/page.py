@@ -20,22 +20,23 @@ PICTURE = ROOT / "docs" / "images" / "performance.svg"
 
 def figures(found: Record) -> str:
     """Machine, goals and a table for each part."""
-    machine = found["machine"]
-    lines = [
-        f"Measured at {machine['at']}: {machine['cores']} cores, load {machine['load']:.1f} at the beginning, "
-        f"Python {machine['python']}, ansible-core {machine['ansible']}; runs of each: {found['runs']}; median (least to most).",
-        "",
-        *row("goal", "at most", "is", ""),
-        *row("---", "---:", "---:", "---"),
-    ]
+    lines = [*row("goal", "at most", "is", ""), *row("---", "---:", "---:", "---")]
     for goal in goals(found):
         lines += row(goal.name, f"{goal.limit:.2f}", "" if goal.value is None else f"{goal.value:.2f}", goal.verdict)
     for name, part in found["parts"].items():
-        lines += ["", f"**{name}**: {part['world']}", "", *row("", *COLUMNS.values(), "calls"), *row("---", *["---:"] * 5)]
+        lines += ["", f"**{name}**: {part['world']}; {_where(part['machine'])}", ""]
+        lines += [*row("", "runs", *COLUMNS.values(), "calls"), *row("---", *["---:"] * 6)]
         for who, runs in part["contestants"].items():
             cells = ["" if middle(found, name, who, what) is None else spread(runs, what) for what in COLUMNS]
-            lines += row(who, *cells, str(sum(runs[0]["calls"].values())))
+            lines += row(who, str(len(runs)), *cells, str(sum(runs[0]["calls"].values())))
     return "\n".join(lines)
+
+
+def _where(machine: Record) -> str:
+    return (
+        f"measured at {machine['at']}, {machine['cores']} cores, load {machine['load']:.1f} at the beginning, "
+        f"Python {machine['python']}, ansible-core {machine['ansible']}; medians (least to most)"
+    )
 
 
 def calls(found: Record) -> str:
