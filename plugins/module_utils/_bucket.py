@@ -35,7 +35,9 @@ class Bucket:
             check_base_url(SYSTEM, endpoint)
         self.name = name
         # A put of the same bytes may be repeated: it makes one more version of the same content.
-        config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 3})
+        timeout = params["aws_timeout"]
+        retries: t.Any = {"mode": "standard", "max_attempts": 3}
+        config = Config(connect_timeout=min(5.0, timeout), read_timeout=timeout, retries=retries)
         try:
             session = boto3.Session(profile_name=params["aws_profile"] or None, region_name=params["aws_region"])
             self._client = session.client("s3", endpoint_url=endpoint, config=config)

@@ -205,20 +205,22 @@ class Ledger:
 
     def role_separation_debts(self) -> dict[str, Facts]:
         """The apps that work on the owner's credential (E6), each with the fact that tells since when and by whom."""
-        return {owed["app"]: owed for owed in self._owed().values()}
+        return {owed["app"]: owed for owed in _owed(self._role_separation()).values()}
 
     def owe_role_separation(self, app: str, fact: Facts) -> bool:
         """Notes that C(app) works on the owner's credential from now on. Returns V(False) if that was noted already."""
-        base = f"{self._prefix}/role_separation"
-        while app not in self.role_separation_debts():
-            earlier = [path for path in self._raw(f"{base}/{fact_subject(app)}") if path.endswith("/owed")]
-            if self._store.create(f"{base}/{fact_subject(app)}/{len(earlier) + 1:04d}/owed", encode({**fact, "app": app})):
+        base, name = f"{self._prefix}/role_separation", fact_subject(app)
+        while True:
+            facts = self._role_separation()
+            if any(owed["app"] == app for owed in _owed(facts).values()):
+                return False
+            earlier = [path for path in facts if path.startswith(f"{name}/") and path.endswith("/owed")]
+            if self._store.create(f"{base}/{name}/{len(earlier) + 1:04d}/owed", encode({**fact, "app": app})):
                 return True
-        return False
 
     def pay_role_separation(self, app: str, fact: Facts) -> bool:
         """Notes that C(app) works on its own credential again. Returns V(False) if nothing was owed."""
-        owed = [path for path, fact in self._owed().items() if fact["app"] == app]
+        owed = [path for path, fact in _owed(self._role_separation()).items() if fact["app"] == app]
         return any(self._store.create(f"{self._prefix}/role_separation/{path}/paid", encode(fact)) for path in owed)
 
     def attestations(self) -> dict[str, Facts]:
@@ -257,11 +259,9 @@ class Ledger:
                 stored[name] = _decode(self._raw(base))[name]
         return stored
 
-    def _owed(self) -> dict[str, Facts]:
-        """The facts C(owed) of role separations that have no C(paid) beside them, by the path of both."""
-        facts = _decode(self._raw(f"{self._prefix}/role_separation"))
-        paths = {name.rpartition("/")[0] for name in facts}
-        return {path: facts[f"{path}/owed"] for path in sorted(paths) if f"{path}/paid" not in facts}
+    def _role_separation(self) -> Facts:
+        """What is known of role separations, by C(<app>/<number>/<fact>)."""
+        return _decode(self._raw(f"{self._prefix}/role_separation"))
 
     def _raw(self, base: str) -> dict[str, str]:
         """The values below C(base) by their path from there, undecoded."""
@@ -305,6 +305,12 @@ def fact_name(kind: str, subject: str) -> str:
 def fact_subject(subject: str) -> str:
     """C(subject) as it stands in the name of a fact."""
     return re.sub("[^A-Za-z0-9_-]", "-", subject)
+
+
+def _owed(facts: Facts) -> dict[str, Facts]:
+    """The facts C(owed) of role separations that have no C(paid) beside them, by the path of both."""
+    paths = {name.rpartition("/")[0] for name in facts}
+    return {path: facts[f"{path}/owed"] for path in sorted(paths) if f"{path}/paid" not in facts}
 
 
 def _event_record(name: str, facts: Facts) -> EventRecord:

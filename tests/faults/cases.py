@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 CREDENTIALS = ("raptor_app", "audit_archiver")
 APPLICATION = "raxx.deprovision"
 RANDOM_KILLS = 30
+KILLS = 3  # in one case
 MOMENTS_SEED = 1
 # The clients of the matrix wait less long than usual, for a stall must outlast them.
 TIMEOUTS = {"aws": 4, "database": 3, "heroku": 4, "infisical": 4, "freescout": 4}
@@ -80,7 +81,7 @@ class Case:
     @property
     def runner(self) -> bool:
         """Whether its runs are made by ansible-runner, which keeps events and artifacts of its own."""
-        return self.stratum in ("executed-then-error", "throttled")
+        return self.stratum == "executed-then-error"
 
     @property
     def killed(self) -> bool:
@@ -105,6 +106,7 @@ def cases(log: t.Iterable[Record], tasks: int, seconds: float, people: t.Sequenc
     """The whole matrix."""
     chance = random.Random(MOMENTS_SEED)
     found: list[Case] = []
+    down: set[str] = set()
     for place, call in enumerate(calls(log)):
         for number, kind in enumerate(call.kinds(place, every=every)):
             made_of = KINDS[kind]
@@ -116,7 +118,8 @@ def cases(log: t.Iterable[Record], tasks: int, seconds: float, people: t.Sequenc
             if kind == "stale":
                 fault |= {"method": "ANY", "path": ".", "after": path}
             found.append(Case(f"{call.name}={kind}", kind, fault=fault))
-        if call.system in ("infisical", "freescout", "heroku"):
+        if call.system in ("infisical", "freescout", "heroku") and call.system not in down:
+            down.add(call.system)
             found.append(
                 Case(
                     f"{call.name}=down",
@@ -124,11 +127,11 @@ def cases(log: t.Iterable[Record], tasks: int, seconds: float, people: t.Sequenc
                     fault={"system": call.system, "method": call.method, "path": call.paths[0], "kind": "error"},
                 )
             )
-    # The run is killed at a task, the one that continues it at a later task, and a third one comes to the end.
-    half = (tasks + 1) // 2
-    for number in range(1, half + 1):
-        both = (number, number + half) if number + half <= tasks else (number,)
-        found.append(Case("kill-tasks=" + "+".join(f"{task:03}" for task in both), "kill-tasks", kill_tasks=both))
+    # The run is killed at a task, those that continue it at later tasks, and the last one comes to the end.
+    apart = -(-tasks // KILLS)
+    for number in range(1, apart + 1):
+        at = tuple(range(number, tasks + 1, apart))
+        found.append(Case("kill-tasks=" + "+".join(f"{task:03}" for task in at), "kill-tasks", kill_tasks=at))
     for number in range(1, RANDOM_KILLS + 1):
         moment = round(chance.uniform(0.3, seconds), 2)
         found.append(Case(f"kill-time={number:02}", "kill-time", kill_after=moment, kill_whole=number % 2 == 0))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from ansible_collections.raxx.deprovision.plugins.module_utils._bucket import Bucket
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from .conftest import ModuleRunner
@@ -69,6 +70,12 @@ def test_a_bucket_that_protects_nothing_is_refused(
 ) -> None:
     outcome = run_main("deprovision_evidence_copy", {**asked, "bucket": bucket_name})
     assert outcome.code == code
+
+
+def test_the_time_out_is_that_of_the_inventory(store: t.Any) -> None:
+    params = {"aws_endpoint_url": "", "aws_profile": None, "aws_region": "us-east-1"}
+    quick, patient = (Bucket("locked", {**params, "aws_timeout": seconds})._client.meta.config for seconds in (2.0, 30.0))
+    assert (quick.connect_timeout, quick.read_timeout, patient.connect_timeout, patient.read_timeout) == (2.0, 2.0, 5.0, 30.0)
 
 
 def test_a_directory_that_cannot_be_read_is_refused(run_main: ModuleRunner, bucket: t.Any, asked: dict[str, t.Any]) -> None:
