@@ -302,7 +302,8 @@ class CallbackModule(Default):
         """The facts that the ledger holds now. The last part of a name says which thing of several it is about."""
         if row in ("2", "3"):
             row = self._steps.get(host, row)
-        for name in answer.get("facts") or {}:
+        of_people = [name for event in answer.get("events") or [] for name in event["facts"]]
+        for name in dict.fromkeys([*(answer.get("facts") or {}), *of_people]):
             fact = str(name).partition("-")[0].rstrip("0123456789")
             with self._lock:
                 words, finished = self._list.note(row, host, fact, time.monotonic())
