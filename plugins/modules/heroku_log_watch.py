@@ -172,7 +172,7 @@ SPEC = HEROKU + Spec(
 )
 BUFFER = 1500  # lines that Heroku keeps
 SHOWN = 20  # entries of each kind in the details of a failure
-QUIET_STEP = timedelta(seconds=5)
+FIRST_QUIET_STEP = timedelta(seconds=1)
 
 
 def run(params: Params, check_mode: bool) -> Result:
@@ -196,9 +196,11 @@ def run(params: Params, check_mode: bool) -> Result:
 
     window = look(until)
     limit = until + timedelta(seconds=params["quiet_wait"])
+    step = FIRST_QUIET_STEP
     while window.quiet and until < limit:
-        until = min(max(until, now()) + QUIET_STEP, limit)
+        until = min(max(until, now()) + step, limit)
         window = look(until)
+        step *= 2
     if window.verdict != _log_lines.CLEAN:
         raise _failure(params["app"], window)
     return {"changed": False, "since": format_time(since), "until": format_time(until), **_facts(window)}

@@ -189,16 +189,17 @@ def test_an_empty_window_proves_nothing(run_main: ModuleRunner, script: response
 
 
 def test_a_window_without_a_request_is_made_longer(run_main: ModuleRunner, script: responses.RequestsMock, clock: Clock) -> None:
-    """C4: until there is one, or for so long."""
-    request = event(62, 'at=info method=GET path="/" status=200', "heroku[router]")
+    """C4: until there is one, or for so long; by one second first, and each time by twice as much."""
+    request = event(63, 'at=info method=GET path="/" status=200', "heroku[router]")
     expect_stream(script, clock, event(1), 61.0)
-    expect_stream(script, clock, event(1), request, 10.0)
+    expect_stream(script, clock, event(1), 1.0)
+    expect_stream(script, clock, event(1), request, 2.0)
     result = run_main("heroku_log_watch", {**PARAMS, "quiet_wait": 20}).result
-    assert (result["lines"], result["requests"], result["until"]) == (2, 1, "2026-05-19T10:01:06.000000Z")
+    assert (result["lines"], result["requests"], result["until"]) == (2, 1, "2026-05-19T10:01:04.000000Z")
 
     clock.time = SINCE
-    expect_stream(script, clock, event(1), 61.0)
-    expect_stream(script, clock, event(1), 61.0)
+    for seconds in (61.0, 1.0, 1.0):
+        expect_stream(script, clock, event(1), seconds)
     result = run_main("heroku_log_watch", {**PARAMS, "quiet_wait": 3}).result
     assert (result["lines"], result["requests"], result["until"]) == (1, 0, "2026-05-19T10:01:03.000000Z")
 
