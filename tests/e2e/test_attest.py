@@ -37,6 +37,14 @@ def test_a_rehearsal_changes_nothing_but_that_it_is_attested(sandbox: Sandbox) -
     refused = rehearse(sandbox, check=False, tags="step1")
     assert refused.last_line.startswith("REFUSED: Nothing was changed. A rehearsal is a check run."), refused.output
     assert (refused.status, sandbox.dump()) == (2, before)
+    # Whoever gets past what refuses it still changes nothing, and attests nothing.
+    for said, past in (
+        ("REFUSED: Nothing was changed. A rehearsal is a check", {"start_at_task": "Make sure that this environment is there"}),
+        ("FAILED: ", {"skip_tags": "always"}),
+    ):
+        refused = rehearse(sandbox, check=False, **past)
+        assert refused.last_line.startswith(said), refused.output
+        assert (refused.status, attested(refused), sandbox.dump()) == (2, [], before)
     # Nor is a part of it attested as if it were the whole.
     for option, value in (("tags", "step1"), ("limit", "raptor_app")):
         refused = rehearse(sandbox, check=True, **{option: value})
