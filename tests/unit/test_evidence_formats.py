@@ -21,7 +21,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.signer import SSlibKey
 from trestle.oscal.assessment_results import Model
 
-from .bundle_world import EMAIL, EVENT, EVENT_FACTS, OPERATOR, PLANNED, ROTATED, bundle, case, new_key, without
+from .bundle_world import CLOSING, EMAIL, EVENT, EVENT_FACTS, OPERATOR, PLANNED, ROTATED, bundle, case, new_key, without
 
 INCOMPLETE = case(EVENT_FACTS, {**ROTATED, "dead": {**ROTATED["dead"], "old_dead": None}}, closing={})
 CASES = {
@@ -117,6 +117,20 @@ def test_an_objective_that_no_claim_speaks_for_is_not_satisfied() -> None:
     found = findings(oscal(without_claims, {}))
     assert found["ac-2_obj.k"] == ("not-satisfied", "fail")
     assert found["ps-4_obj.a"] == ("satisfied", "pass")
+
+
+def test_who_was_late_does_not_pass() -> None:
+    """S2: seen, and seen to be too late."""
+    late = case(closing={**CLOSING, "closed": {**CLOSING["closed"], "at": "2026-05-19T13:30:00.000000Z"}})
+    assert build(late)["timeliness"]["overdue"]
+    files = bundle(late)
+    assert findings(json.loads(files["oscal.json"]))["ps-4_obj.a"] == ("not-satisfied", "fail")
+    (finding,) = (event for event in map(json.loads, files["ocsf.jsonl"].splitlines()) if event["class_uid"] == 2003)
+    checks = {check["uid"]: check["status_id"] for check in finding["compliance"]["checks"]}
+    assert (checks["S2"], checks["1a/console"]) == (3, 1)
+    assert finding["compliance"]["status_id"] == 3
+    assert "S2: overdue" in finding["compliance"]["status_details"]
+    assert finding["severity_id"] == 4
 
 
 # The fields of each class that the reference names, and those of every event.
