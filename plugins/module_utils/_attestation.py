@@ -12,9 +12,10 @@ from datetime import date
 from pathlib import Path
 
 from ansible.module_utils.ansible_release import __version__ as ansible_version
+from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import REHEARSAL
 from ansible_collections.raxx.deprovision.plugins.module_utils._version import VERSION
 
-PREDICATE = "https://raxx.app/deprovision/rehearsal/v1"
+PREDICATE = REHEARSAL
 _MONTHS = 3
 _COMMIT_TIMEOUT = 5
 
