@@ -177,9 +177,10 @@ def _tiles(record: Value) -> list[Value]:
     timeliness, window = record["timeliness"], record["window"]
     lockout, end = timeliness["lockout_seconds"], timeliness["end_seconds"]
     url = str(record["ticket"].get("url") or "")
-    ended = _clock(window["ended"]) if window["ended"] else "now"
+    notice = _clock(window["notice"])
+    whole = f"{notice} to {_clock(window['ended'])}" if window["ended"] else f"{notice}, not ended"
     return [
-        _tile("Window (UTC)", f"{_clock(window['notice'])} to {ended}", f"notice on {window['notice'][:10]}"),
+        _tile("Window (UTC)", whole, f"notice on {window['notice'][:10]}"),
         _tile("Notice to lock-out", span_words(lockout), _against(lockout, timeliness["warn_seconds"], "1 h")),
         _tile("Notice to end", span_words(end), _against(end, timeliness["fail_seconds"], "4 h")),
         _tile("Ticket", _ticket(record), record["event"], url if url.startswith(("https://", "http://")) else ""),
@@ -346,10 +347,13 @@ def _signature(integrity: Value) -> Value:
             "text": f"The statement over all files is signed with the key {signature['keyid']};"
             " verify it with a public key from elsewhere.",
         }
-    return {
-        **_said("open", "!", "UNSIGNED"),
-        "text": "No signing key was configured. Only the anchors below tell whether these files were changed.",
-    }
+    anchored = any(anchor["state"] == "written" for anchor in integrity["anchors"])
+    text = (
+        "No signing key was configured. Only the anchors below tell whether these files were changed."
+        if anchored
+        else "No signing key was configured, and no anchor is written yet: nothing tells whether these files were changed."
+    )
+    return {**_said("open", "!", "UNSIGNED"), "text": text}
 
 
 def _plan(plan: Value | None) -> Value:

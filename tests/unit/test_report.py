@@ -103,6 +103,15 @@ def test_the_words_of_a_step_can_be_understood_without_its_claims() -> None:
     assert said in Text(report_html(complete())).words
 
 
+def test_what_is_open_is_not_said_to_last_until_the_reader_s_now() -> None:
+    words = Text(report_html(parked())).words
+    assert "Window (UTC) 09:00:00Z, not ended notice on 2026-05-19" in words
+    # Nothing vouches for these files, and the page does not name anchors that are not there.
+    assert "No signing key was configured, and no anchor is written yet: nothing tells whether these files were changed." in words
+    assert "Only the anchors below tell whether these files were changed." in Text(report_html(complete())).words
+    assert "raptor_app: the store did not take it (unreachable); parked in ssm /raxx/test/parked" in words
+
+
 def test_when_the_ticket_was_made_is_said() -> None:
     words = Text(report_html(complete())).words
     assert "Ticket created 2026-05-19 09:12:00Z" in words
