@@ -66,7 +66,9 @@ def test_a_second_rehearsal_of_a_day_gets_a_number_and_both_stay(
     assert Path(first["file"]).read_bytes() == kept
     assert first["verdict"].startswith("NOT PASSED: ")
     assert second["verdict"].startswith("ATTESTED: ")
-    assert (first["overdue"], second["overdue"]) == (True, False)
+    # The first one did not pass, so there was none before the second.
+    assert (first["overdue"], second["overdue"]) == (True, True)
+    assert run_main("deprovision_attestation", asked).result["overdue"] is False
 
 
 def test_with_a_key_it_is_signed(run_main: ModuleRunner, store: t.Any, asked: dict[str, t.Any], tmp_path: Path) -> None:
@@ -155,17 +157,38 @@ def test_a_quarter_later(last: str, next_one: str) -> None:
     assert due(date.fromisoformat(last)) == date.fromisoformat(next_one)
 
 
+PASSED, FAILED = {"result": "passed"}, {"result": "failed"}
+
+
 @pytest.mark.parametrize(
-    ("names", "today", "overdue"),
+    ("attested", "today", "overdue", "said"),
     [
-        ([], "2026-08-19", True),
-        (["2026-05-19"], "2026-08-19", False),
-        (["2026-05-19"], "2026-08-20", True),
-        (["2026-08-20-2", "2026-05-19"], "2026-08-21", False),
+        ({}, "2026-08-19", True, "no rehearsal has been attested; "),
+        ({"2026-05-19": PASSED}, "2026-08-19", False, "the last rehearsal was on 2026-05-19, 92 days ago; "),
+        ({"2026-05-19": PASSED}, "2026-08-20", True, "the last rehearsal was on 2026-05-19, 93 days ago, and the next was due"),
+        ({"2026-08-20-2": PASSED, "2026-05-19": PASSED}, "2026-08-21", False, "the last rehearsal was on 2026-08-20"),
+        # One that did not pass shows no more than that it was tried.
+        ({"2026-08-19": FAILED}, "2026-08-19", True, "no rehearsal has passed, and that of 2026-08-19 failed; "),
+        (
+            {"2026-05-19": PASSED, "2026-08-19": FAILED},
+            "2026-08-20",
+            True,
+            "the last rehearsal that passed was on 2026-05-19, 93 days ago, that of 2026-08-19 failed, and the next was due",
+        ),
+        (
+            {"2026-05-19": PASSED, "2026-06-19-2": FAILED},
+            "2026-08-19",
+            False,
+            "the last rehearsal that passed was on 2026-05-19, 92 days ago, that of 2026-06-19 failed; ",
+        ),
+        ({"2026-08-18": FAILED, "2026-08-19": FAILED, "2026-08-19-2": PASSED}, "2026-08-19", False, "the last rehearsal was on"),
     ],
 )
-def test_a_rehearsal_is_due_every_quarter(names: list[str], today: str, overdue: bool) -> None:
-    assert age_words(names, date.fromisoformat(today))[0] == overdue
+def test_a_rehearsal_that_passes_is_due_every_quarter(
+    attested: dict[str, dict[str, str]], today: str, overdue: bool, said: str
+) -> None:
+    late, words = age_words(attested, date.fromisoformat(today))
+    assert (late, words[: len(said)]) == (overdue, said)
 
 
 def test_outside_a_checkout_no_commit_is_known(tmp_path: Path) -> None:
