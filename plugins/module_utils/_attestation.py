@@ -12,9 +12,10 @@ from datetime import date
 from pathlib import Path
 
 from ansible.module_utils.ansible_release import __version__ as ansible_version
+from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import REHEARSAL
 from ansible_collections.raxx.deprovision.plugins.module_utils._version import VERSION
 
-PREDICATE = "https://raxx.app/deprovision/rehearsal/v1"
+PREDICATE = REHEARSAL
 _MONTHS = 3
 _COMMIT_TIMEOUT = 5
 
@@ -30,16 +31,33 @@ def due(last: date) -> date:
     raise AssertionError
 
 
-def age_words(names: t.Iterable[str], today: date) -> tuple[bool, str]:
-    """Whether a rehearsal is due, and a line about the last one. C(names) are those of attestations, a date and perhaps more."""
-    dates = [date.fromisoformat(name[:10]) for name in names]
-    if not dates:
-        return True, "no rehearsal has been attested; one is due every quarter (playbooks/attest.yml)"
-    last = max(dates)
-    days = f"{(today - last).days} days ago"
+def age_words(attested: t.Mapping[str, t.Mapping[str, t.Any]], today: date) -> tuple[bool, str]:
+    """Whether a rehearsal is due, and a line about the last one.
+
+    C(attested) are the facts by their names, a date and perhaps more. One that did not pass does not count; it is only named.
+    """
+    order = sorted(attested, key=_order)
+    passed = [name for name in order if attested[name].get("result") == "passed"]
+    later = order[order.index(passed[-1]) + 1 :] if passed else order
+    failed = f"that of {_day(later[-1])} failed" if later else ""
+    if not passed:
+        missing = f"no rehearsal has passed, and {failed}" if failed else "no rehearsal has been attested"
+        return True, f"{missing}; one is due every quarter (playbooks/attest.yml)"
+    last = _day(passed[-1])
+    which = "the last rehearsal that passed" if failed else "the last rehearsal"
+    said = ", ".join(filter(None, (f"{which} was on {last}", f"{(today - last).days} days ago", failed)))
     if today > due(last):
-        return True, f"the last rehearsal was on {last}, {days}, and the next was due on {due(last)} (playbooks/attest.yml)"
-    return False, f"the last rehearsal was on {last}, {days}; the next is due on {due(last)}"
+        return True, f"{said}, and the next was due on {due(last)} (playbooks/attest.yml)"
+    return False, f"{said}; the next is due on {due(last)}"
+
+
+def _day(name: str) -> date:
+    return date.fromisoformat(name[:10])
+
+
+def _order(name: str) -> tuple[date, int]:
+    """The day, and which one of that day it was."""
+    return _day(name), int(name[11:] or 1)
 
 
 def commit(place: Path) -> str | None:

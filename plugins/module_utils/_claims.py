@@ -110,8 +110,17 @@ def _step(step: str, claims: t.Sequence[Claim]) -> t.Dict[str, t.Any]:
         "grade": weakest,
         "result": ", ".join(dict.fromkeys(claim.result for claim in shown)),
         "at": max((claim.at for claim in shown if claim.at), key=parse, default=None),
-        "detail": "; ".join(dict.fromkeys(f"{claim.subject}: {claim.detail}".strip(": ") for claim in shown if claim.detail)),
+        "detail": "; ".join(_details(shown)),
     }
+
+
+def _details(claims: t.Iterable[Claim]) -> t.Iterator[str]:
+    """What the claims say of each subject, after its name."""
+    said: t.Dict[str, t.List[str]] = {}
+    for claim in claims:
+        if claim.detail and claim.detail not in said.setdefault(claim.subject, []):
+            said[claim.subject].append(claim.detail)
+    return (f"{subject}: {'; '.join(details)}".strip(": ") for subject, details in said.items() if details)
 
 
 # -- Console
@@ -214,17 +223,19 @@ def _rotation_claims(credential: Credential, rotation: Covering | None) -> t.Lis
     claims = [
         _proved(_open(credential, "a", "a", "The platform reports a new credential"), rotation, "settled", "rotated"),
         _stored(credential, rotation),
-        _proved(_open(credential, ".live", "b", "The new credential works"), rotation, "live", "works"),
+        _proved(_open(credential, ".live", "b", "The new credential works"), rotation, "live", "new one works"),
     ]
     if credential.has("parked"):
-        claims.append(_proved(_open(credential, "b.unparked", "b", "No parked copy is left"), rotation, "unparked", "removed"))
+        claims.append(
+            _proved(_open(credential, "b.unparked", "b", "No parked copy is left"), rotation, "unparked", "parked copy removed")
+        )
     for app in credential.consumers:
         claim = _open(credential, "c", "c", f"{app} has the new credential, and every dyno is younger", app)
         claims.append(_proved(claim, rotation, fact_name("distributed", app), "handed out"))
     if credential.checks:
         checks = " and ".join(check.replace("_", "-") for check in credential.checks)
         claim = _open(credential, "d" if late == "d" else "c.check", late, f"Consumers work: {checks}")
-        claims.append(_proved(claim, rotation, "checked", "passed"))
+        claims.append(_proved(claim, rotation, "checked", "checks passed"))
     claims += [_dead(credential, rotation, late), _sessions(credential, rotation, late)]
     for app in credential.consumers:
         claim = Claim(
@@ -255,7 +266,7 @@ def _detail(kind: str, fact: Facts) -> str:
         "stored": f"{fact.get('kind')} {fact.get('name')}, version {fact.get('version')}, read back",
         "live": f"logged in as {fact.get('user')}",
         "distributed": f"release {fact.get('release')}",
-        "checked": ", ".join(fact.get("checks", [])),
+        "checked": ", ".join(check.replace("_", "-") for check in fact.get("checks", [])),
         "unparked": str(fact.get("name", "")),
         "verified": f"from {fact.get('from')} to {fact.get('to')}: {fact.get('lines')} lines, {fact.get('requests')} requests",
     }
@@ -281,7 +292,7 @@ def _dead(credential: Credential, rotation: Covering | None, place: str) -> Clai
         detail = "the old password was not proved dead by a log-in"
         return replace(claim, grade=INCONCLUSIVE, result="not proved by log-in", detail=detail)
     detail = f"refused with {dead.get('old_sqlstate', '28P01')}, a random password as well"
-    return replace(claim, grade=OBSERVED, result="refused", detail=detail)
+    return replace(claim, grade=OBSERVED, result="old one refused", detail=detail)
 
 
 def _sessions(credential: Credential, rotation: Covering | None, place: str) -> Claim:
@@ -290,8 +301,8 @@ def _sessions(credential: Credential, rotation: Covering | None, place: str) -> 
     if not dead or not rotation:
         return claim
     left = dead.get("sessions_left")
-    grade, result = (OBSERVED, "none left") if left == 0 else (INCONCLUSIVE, "unknown")
-    detail = f"ended {dead.get('sessions_ended', 0)}, left {left}"
+    grade, result = (OBSERVED, "no old session left") if left == 0 else (INCONCLUSIVE, "unknown")
+    detail = f"old sessions: ended {dead.get('sessions_ended', 0)}, left {left}"
     return replace(claim, grade=grade, result=result, at=dead["at"], detail=detail, sources=(rotation.source("dead"),))
 
 
@@ -320,8 +331,8 @@ def _closing(facts: Facts) -> t.List[Claim]:
     known = {"at": closed["at"], "by": str(closed.get("by", "")), "sources": (source("closed"),)}
     number = facts.get("ticket", {}).get("number", "")
     return [
-        replace(claims[0], grade=OBSERVED, result="closed", detail=f"ticket {number}".strip(), **known),
-        replace(claims[1], grade=ACKNOWLEDGED, result="destroyed", **known),
+        replace(claims[0], grade=OBSERVED, result="ticket closed", detail=f"ticket {number}".strip(), **known),
+        replace(claims[1], grade=ACKNOWLEDGED, result="keys destroyed", **known),
     ]
 
 

@@ -26,6 +26,8 @@ DATASTORE_WRITE = (6005, 5, 6)
 FINDING_CREATE = (2003, 1, 2)
 
 _GOOD = ("observed", "acknowledged", "attested")
+# Seen, and seen to be too late.
+_OVERDUE = "overdue"
 
 
 def ocsf(record: Value) -> bytes:
@@ -150,14 +152,20 @@ def _row(record: Value, row: Value) -> Value:
 
 def _finding(record: Value) -> Value:
     good = record["result"] == "complete"
+    late = record["timeliness"]["overdue"]
     at = record["window"]["ended"] or record["timeline"][-1]["at"]
-    opened = [f"{claim['id']}: {claim['result']}" for claim in record["claims"] if claim["grade"] in ("missing", "inconclusive")]
+    opened = [
+        f"{claim['id']}: {claim['result']}"
+        for claim in record["claims"]
+        if claim["grade"] in ("missing", "inconclusive") or claim["result"] == _OVERDUE
+    ]
     more: Value = {} if good else {"remediation": {"desc": "Run the same command again; see docs/operations.md"}}
     return _event(
         record,
         FINDING_CREATE,
         at,
         success=good,
+        severity_id=HIGH if late or not good else INFORMATIONAL,
         finding_info={"uid": record["event"], "title": f"Deprovisioning of {record['email']}"},
         compliance={
             "standards": ["SOC 2", "NIST SP 800-53 Rev. 5"],
@@ -168,7 +176,7 @@ def _finding(record: Value) -> Value:
                 for claim in record["claims"]
                 if claim["grade"] != "not covered"
             ],
-            "status_id": 1 if good else 3,
+            "status_id": 3 if late or not good else 1,
             "status_details": opened,
         },
         evidences=[{"data": {"chain_uid": record["integrity"]["chain"], "fingerprint": record["integrity"]["head"]}}],
@@ -182,4 +190,4 @@ def _status(claim: Value) -> int:
     """Pass, warning or fail, as OCSF numbers the results of checks."""
     if claim["grade"] in ("waived", "inconclusive"):
         return 2
-    return 1 if claim["grade"] in _GOOD else 3
+    return 1 if claim["grade"] in _GOOD and claim["result"] != _OVERDUE else 3

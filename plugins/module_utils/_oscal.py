@@ -16,7 +16,9 @@ VERSION = "1.2.1"
 NAMESPACE = "https://raxx.app/ns/oscal"
 _ROOT = uuid.uuid5(uuid.NAMESPACE_URL, NAMESPACE)
 _NO_PLAN = "https://raxx.app/deprovision/runbook"
-_GOOD = ("observed", "acknowledged", "attested")
+_ATTESTED = "attested"
+_GOOD = ("observed", "acknowledged", _ATTESTED)
+_APPROVAL = "approval"
 
 # The objective, whether it is one of NIST's catalogue, its words, and the steps that speak for it.
 # We know of no public catalogue of SOC 2 in OSCAL, so its criterion has an id of our own.
@@ -46,7 +48,7 @@ def oscal(record: Value, files: t.Mapping[str, bytes]) -> Value:
         "props": [_prop("result", record["result"])],
         "local-definitions": {"components": [_component(record)], "inventory-items": _inventory(record)},
         "reviewed-controls": {"control-selections": [{"include-controls": [{"control-id": control} for control in _CONTROLS]}]},
-        "attestations": [_attestation(record)],
+        "attestations": _attestations(record),
         "assessment-log": {"entries": _log(record)},
         "observations": [_observation(record, claim) for claim in record["claims"] if claim["at"]],
         "findings": [_finding(record, *objective) for objective in _OBJECTIVES],
@@ -77,15 +79,39 @@ def _metadata(record: Value, changed: str) -> Value:
         "last-modified": changed,
         "version": record["collection"],
         "oscal-version": VERSION,
-        "roles": [{"id": "operator", "title": "Operator"}],
-        "parties": [_party(record)],
-        "responsible-parties": [{"role-id": "operator", "party-uuids": [_uuid(record, "operator")]}],
+        "roles": [{"id": role, "title": role.capitalize()} for role in _roles(record)],
+        "parties": [
+            {"uuid": _person(record, address), "type": "person", "name": address, "email-addresses": [address]}
+            for address in _people(record)
+        ],
+        "responsible-parties": _responsible(record, _roles(record)),
     }
 
 
-def _party(record: Value) -> Value:
-    operator = record["operator"]
-    return {"uuid": _uuid(record, "operator"), "type": "person", "name": operator, "email-addresses": [operator]}
+def _person(record: Value, address: str) -> str:
+    return _uuid(record, "person", address)
+
+
+def _roles(record: Value) -> t.Dict[str, str]:
+    """Who had which role. Operator and approver may be one person."""
+    approval = record["approval"] or {}
+    return {"operator": record["operator"], **({"approver": approval["by"]} if approval.get("by") else {})}
+
+
+def _people(record: Value) -> t.List[str]:
+    """Each person that the document names, once."""
+    stated = [_stated_by(record, claim) for claim in record["claims"] if claim["grade"] == _ATTESTED]
+    return list(dict.fromkeys([*_roles(record).values(), *stated]))
+
+
+def _stated_by(record: Value, claim: Value) -> str:
+    """Who vouches for an attested claim. That somebody approved is the statement of the operator, not of the approver."""
+    by = (record["approval"] or {}).get("stated_by") if claim["id"] == _APPROVAL else claim["by"]
+    return str(by or record["operator"])
+
+
+def _responsible(record: Value, roles: t.Mapping[str, str]) -> t.List[Value]:
+    return [{"role-id": role, "party-uuids": [_person(record, address)]} for role, address in roles.items()]
 
 
 def _component(record: Value) -> Value:
@@ -103,12 +129,25 @@ def _inventory(record: Value) -> t.List[Value]:
     return [{"uuid": _uuid(record, "subject", name), "description": f"{name} of the inventory"} for name in subjects]
 
 
-def _attestation(record: Value) -> Value:
-    stated = [claim for claim in record["claims"] if claim["grade"] == "attested"]
-    prose = [f"{claim['statement']}: {claim['detail']}." for claim in stated]
+def _attestations(record: Value) -> t.List[Value]:
+    """What the operator states, and that the run was approved."""
+    roles = _roles(record)
+    stated = [claim for claim in record["claims"] if claim["grade"] == _ATTESTED]
+    prose = [_prose(claim) for claim in stated if claim["id"] != _APPROVAL]
     prose = prose or [f"{record['operator']} opened the event on the notice of {record['window']['notice']}."]
+    found = [_attestation(record, {"operator": roles["operator"]}, prose)]
+    approved = [_prose(claim) for claim in stated if claim["id"] == _APPROVAL]
+    return found + ([_attestation(record, roles, approved)] if approved else [])
+
+
+def _prose(claim: Value) -> str:
+    by = f" by {claim['by']}" if claim["id"] == _APPROVAL else ""
+    return f"{claim['statement']}{by}: {claim['detail']}."
+
+
+def _attestation(record: Value, roles: t.Mapping[str, str], prose: t.Sequence[str]) -> Value:
     return {
-        "responsible-parties": [{"role-id": "operator", "party-uuids": [_uuid(record, "operator")]}],
+        "responsible-parties": _responsible(record, roles),
         "parts": [{"name": "attestation", "ns": NAMESPACE, "prose": " ".join(prose)}],
     }
 
@@ -121,7 +160,7 @@ def _log(record: Value) -> t.List[Value]:
             "title": f"{step['id']} {step['title']}",
             "start": step["begun"] or step["at"] or begun,
             "end": step["ended"] or step["at"] or begun,
-            "logged-by": [{"party-uuid": _uuid(record, "operator"), "role-id": "operator"}],
+            "logged-by": [{"party-uuid": _person(record, record["operator"]), "role-id": "operator"}],
             "props": [_prop("grade", step["grade"].replace(" ", "-"))],
         }
         for step in record["steps"]
@@ -135,9 +174,9 @@ def _observation(record: Value, claim: Value) -> Value:
         "title": claim["id"],
         "description": f"{claim['statement']}: {claim['result']}" + (f" ({claim['detail']})" if claim["detail"] else ""),
         "props": [_prop("grade", claim["grade"].replace(" ", "-"))],
-        "methods": ["EXAMINE" if claim["grade"] == "attested" else "TEST"],
+        "methods": ["EXAMINE" if claim["grade"] == _ATTESTED else "TEST"],
         "types": ["control-objective"],
-        "origins": [{"actors": [{"type": "tool", "actor-uuid": _uuid(record, "collection")}]}],
+        "origins": [{"actors": [_actor(record, claim)]}],
         "relevant-evidence": [
             {"href": f"#{_uuid(record, 'file', 'journal.jsonl')}", "description": source} for source in claim["sources"]
         ],
@@ -145,15 +184,24 @@ def _observation(record: Value, claim: Value) -> Value:
     }
     if claim["subject"]:
         observation["subjects"] = [{"subject-uuid": _uuid(record, "subject", claim["subject"]), "type": "inventory-item"}]
+    if claim["id"] == _APPROVAL and claim["by"]:
+        observation["subjects"] = [{"subject-uuid": _person(record, claim["by"]), "type": "party"}]
     if claim["until"]:
         observation["expires"] = claim["until"]
     return {name: value for name, value in observation.items() if value}
 
 
+def _actor(record: Value, claim: Value) -> Value:
+    if claim["grade"] == _ATTESTED:
+        return {"type": "party", "actor-uuid": _person(record, _stated_by(record, claim)), "role-id": "operator"}
+    return {"type": "tool", "actor-uuid": _uuid(record, "collection")}
+
+
 def _finding(record: Value, target: str, kind: str, words: str, steps: t.Sequence[str]) -> Value:
     claims = [claim for claim in record["claims"] if claim["step"] in steps]
     open_ended = any(claim["grade"] == "inconclusive" for claim in claims)
-    good = all(claim["grade"] in _GOOD and claim["result"] != "overdue" for claim in claims)
+    # What nothing speaks for is not satisfied.
+    good = bool(claims) and all(claim["grade"] in _GOOD and claim["result"] != "overdue" for claim in claims)
     status = {"state": "satisfied" if good else "not-satisfied", "reason": "pass" if good else "other" if open_ended else "fail"}
     finding: Value = {
         "uuid": _uuid(record, "finding", target),

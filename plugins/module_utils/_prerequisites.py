@@ -23,7 +23,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._event import che
 from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import FreescoutClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import HerokuClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._infisical import InfisicalClient
-from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, Ledger
 from ansible_collections.raxx.deprovision.plugins.module_utils._results import check_writable
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SsmClient, from_params
 from ansible_collections.raxx.deprovision.plugins.module_utils._statement import signing_key
@@ -269,9 +269,9 @@ def _rehearsal(params: Params) -> Check:
     return Check("S5", "rehearsal", NOTED if overdue else MET, words)
 
 
-def _attested(params: Params) -> list[str]:
-    """The names of the attestations of rehearsals."""
-    return list(Ledger(from_params(params), params["attestation_prefix"] or params["ledger_prefix"]).attestations())
+def _attested(params: Params) -> dict[str, Facts]:
+    """The facts about rehearsals, by their names."""
+    return Ledger(from_params(params), params["attestation_prefix"] or params["ledger_prefix"]).attestations()
 
 
 def _write_canary(client: SsmClient, name: str) -> None:

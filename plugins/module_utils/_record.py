@@ -212,7 +212,7 @@ _EVENTS = {
     "closed": ("7", "ticket and event closed, by {by}"),
     "intent": ("{step}a", "rotation claimed, by {operator}"),
     "settled": ("{step}a", "rotated"),
-    "parked": ("{step}b", "the store refused ({code}); parked in {kind} {name}"),
+    "parked": ("{step}b", "the store did not take it ({code}); parked in {kind} {name}"),
     "stored": ("{step}b", "stored in {kind} {name}, version {version}"),
     "unparked": ("{step}b", "parked copy removed"),
     "live": ("{step}b", "the new one works"),
@@ -246,7 +246,7 @@ def _timeline(case: Case) -> t.List[Value]:
         credential = record["fact"].split("/")[1] if record["fact"].startswith("credentials/") else ""
         step, words = _EVENTS.get("recheck" if kind.startswith("recheck") else kind, ("", kind))
         number = steps.get(credential, 0)
-        said = _Known({name: _shown(value) for name, value in record["value"].items()})
+        said = _Known({name: _shown(name, value) for name, value in record["value"].items()})
         entries.append(
             {
                 "at": record["at"],
@@ -259,7 +259,9 @@ def _timeline(case: Case) -> t.List[Value]:
     return sorted(entries, key=lambda entry: parse(entry["at"]))
 
 
-def _shown(value: t.Any) -> str:
+def _shown(name: str, value: t.Any) -> str:
+    if name == "checks":
+        value = [check.replace("_", "-") for check in value]
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -46,13 +46,14 @@ _VERDICTS = {
     "incomplete": ("open", "!", "INCOMPLETE: something is still to be done"),
     "failed": ("bad", "\u2717", "FAILED: something went wrong"),
 }
+_ANCHORS = {"written": "carries the sealed head", "open": "not written yet"}
 _WEAKEST_FIRST = ("missing", "inconclusive", "waived", "not covered", "attested", "acknowledged", "observed")
 _NOTHING = "\u2013"
 
 
 def report_html(record: Value) -> bytes:
     """C(report.html)."""
-    timeliness, window, integrity = record["timeliness"], record["window"], record["integrity"]
+    window, integrity = record["window"], record["integrity"]
     return _page(
         DEPARTURE,
         title=f"{record['event']}: {record['result']}",
@@ -72,7 +73,7 @@ def report_html(record: Value) -> bytes:
         limits=limits_chart(record),
         magnified=run_chart(record),
         timeline_words=_timeline_words(record),
-        times=_times(window, timeliness),
+        times=_times(record),
         items=[_item(item) for item in record["population"]["items"]],
         listings=_listings(record["population"]),
         proofs=[_proof(proof) for proof in record["proofs"]],
@@ -111,14 +112,14 @@ def plan_html(plan: Plan) -> bytes:
 
 def report_md(record: Value) -> bytes:
     """C(report.md), for the ticket."""
-    window, verdict = record["window"], _verdict(record)
+    verdict = _verdict(record)
     lines = [
         f"# {record['event']}: {record['email']}",
         "",
         f"**{verdict['word']}**",
         "",
         f"- Environment {record['environment']}, operator {record['operator']}{_approved(record)}, ticket {_ticket(record)}",
-        *(f"- {pair['name']}: {pair['value']}" for pair in _times(window, record["timeliness"])),
+        *(f"- {pair['name']}: {pair['value']}" for pair in _times(record)),
         *(f"- Missing: {text}" for text in _missing(record)),
         *(f"- Debt: {_debt(debt)}" for debt in record["debts"]),
         *(f"- Went wrong: {failure['where']} {failure['message']}" for failure in map(_failure, record["failures"])),
@@ -165,7 +166,7 @@ def _verdict(record: Value) -> Value:
 
 
 def _approved(record: Value) -> str:
-    return f", approved by {record['approval']['by']}" if record["approval"] else ""
+    return f", approved by {record['approval']['by']}" if record["approval"] else ", no approver named"
 
 
 def _tile(name: str, value: str, note: str = "", link: str = "") -> Value:
@@ -176,9 +177,10 @@ def _tiles(record: Value) -> list[Value]:
     timeliness, window = record["timeliness"], record["window"]
     lockout, end = timeliness["lockout_seconds"], timeliness["end_seconds"]
     url = str(record["ticket"].get("url") or "")
-    ended = _clock(window["ended"]) if window["ended"] else "now"
+    notice = _clock(window["notice"])
+    whole = f"{notice} to {_clock(window['ended'])}" if window["ended"] else f"{notice}, not ended"
     return [
-        _tile("Window (UTC)", f"{_clock(window['notice'])} to {ended}", f"notice on {window['notice'][:10]}"),
+        _tile("Window (UTC)", whole, f"notice on {window['notice'][:10]}"),
         _tile("Notice to lock-out", span_words(lockout), _against(lockout, timeliness["warn_seconds"], "1 h")),
         _tile("Notice to end", span_words(end), _against(end, timeliness["fail_seconds"], "4 h")),
         _tile("Ticket", _ticket(record), record["event"], url if url.startswith(("https://", "http://")) else ""),
@@ -317,9 +319,11 @@ def _entry(entry: Value) -> str:
 # -- time and integrity
 
 
-def _times(window: Value, timeliness: Value) -> list[Value]:
+def _times(record: Value) -> list[Value]:
+    window, timeliness, created = record["window"], record["timeliness"], record["ticket"].get("created_at")
     return [
         _pair("Notice", _moment(window["notice"])),
+        *([_pair("Ticket created", _moment(created))] if created else []),
         _pair("Event opened", _moment(window["opened"])),
         _pair("Locked out", f"{_moment(window['lockout'])}, {span_words(timeliness['lockout_seconds'])} after the notice"
               if window["lockout"] else "not yet"),
@@ -343,10 +347,13 @@ def _signature(integrity: Value) -> Value:
             "text": f"The statement over all files is signed with the key {signature['keyid']};"
             " verify it with a public key from elsewhere.",
         }
-    return {
-        **_said("open", "!", "UNSIGNED"),
-        "text": "No signing key was configured. Only the anchors below tell whether these files were changed.",
-    }
+    anchored = any(anchor["state"] == "written" for anchor in integrity["anchors"])
+    text = (
+        "No signing key was configured. Only the anchors below tell whether these files were changed."
+        if anchored
+        else "No signing key was configured, and no anchor is written yet: nothing tells whether these files were changed."
+    )
+    return {**_said("open", "!", "UNSIGNED"), "text": text}
 
 
 def _plan(plan: Value | None) -> Value:
@@ -366,7 +373,7 @@ def _integrity(record: Value) -> list[Value]:
         _pair("Journal", f"{integrity['records']} records, chain {integrity['chain']}"),
         _pair("Head of the chain", integrity["head"], code=True),
         _pair("Sealed head", seal, code=bool(sealed)),
-        *(_pair(f"Anchor: {anchor['where']}", anchor["state"]) for anchor in integrity["anchors"]),
+        *(_pair(f"Anchor: {anchor['where']}", _ANCHORS[anchor["state"]]) for anchor in integrity["anchors"]),
     ]
 
 

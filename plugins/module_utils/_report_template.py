@@ -254,7 +254,8 @@ DEPARTURE = (
 {%- for listing in group.entries %}
 <tr><td class="what"><strong>{{ listing.kind }}</strong> of {{ listing.server }}, {{ listing.server_time }} by its clock
 <span class="detail">asked by {{ listing.by }}</span>
-<span class="detail">SHA-256 of the rows <code class="digest">{{ listing.sha256 }}</code></span></td><td><strong>{{ listing.rows }}</strong>&nbsp;rows</td></tr>
+<span class="detail">SHA-256 of the rows <code class="digest">{{ listing.sha256 }}</code></span></td>
+<td class="time"><strong>{{ listing.rows }}</strong>&nbsp;rows</td></tr>
 {%- endfor %}
 </tbody></table>
 {%- else %}

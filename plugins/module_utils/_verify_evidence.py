@@ -1,7 +1,9 @@
 # Copyright (c) 2026 Raxx
 # SPDX-License-Identifier: BSD-2-Clause
 # This file is private to the collection: it may change at any time without notice.
-"""Checks a bundle of evidence. This one file is all that an auditor needs: it imports nothing of the collection nor of Ansible.
+"""Checks a bundle of evidence, or the attestation of a rehearsal.
+
+This one file is all that an auditor needs: it imports nothing of the collection nor of Ansible.
 
     python verify_evidence.py DIRECTORY --public-key raxx.pem --anchor 7cb86ca4... --anchor-file ticket.txt
 
@@ -27,6 +29,8 @@ JOURNAL = "journal.jsonl"
 LISTINGS = ("before.json", "after.json")
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+# The predicate of an attestation, which is one file by itself.
+REHEARSAL = "https://raxx.app/deprovision/rehearsal/v1"
 
 # What stands in a journal in the place of a digest where there is no record before.
 START = "0" * 64
@@ -190,7 +194,8 @@ def read_envelope(data: bytes) -> Envelope:
         statement = json.loads(payload.decode(), parse_constant=_no_constant)
         _demand(canonical(statement) == payload, "its payload is not canonical JSON")
         _demand(statement["_type"] == STATEMENT_TYPE, "its payload is not an in-toto statement")
-        _demand(isinstance(statement["predicate"]["head"], str), "its predicate has no head")
+        head = statement["predicate"].get("head", "" if statement["predicateType"] == REHEARSAL else None)
+        _demand(isinstance(head, str), "its predicate has no head")
         for subject in statement["subject"]:
             _demand(bool(re.fullmatch("[0-9a-f]{64}", subject["digest"]["sha256"])), "a digest is none")
             _demand(bool(re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", subject["name"])), "a file name is none")
@@ -217,6 +222,7 @@ def check(directory: Path, public_key: bytes | None, heads: t.Iterable[t.Tuple[s
     """Everything that is wrong with a bundle. C(heads) are anchors, each as its place and the head that it carries."""
     try:
         envelope = read_envelope((directory / STATEMENT).read_bytes())
+        _demand(envelope.statement["predicateType"] != REHEARSAL, "it is the attestation of a rehearsal")
     except OSError as error:
         return [Problem("malformed", STATEMENT, f"it cannot be read ({type(error).__name__})")]
     except MalformedError as error:
@@ -224,6 +230,19 @@ def check(directory: Path, public_key: bytes | None, heads: t.Iterable[t.Tuple[s
     found = [*_check_files(directory, envelope), *_check_journal(directory, envelope), *_check_contents(directory, envelope)]
     found += _check_signature(envelope, public_key) if public_key is not None else []
     return found + list(_check_anchors(envelope, heads))
+
+
+def check_attestation(file: Path, public_key: bytes | None, heads: t.Iterable[t.Tuple[str, str]]) -> t.List[Problem]:
+    """Everything that is wrong with the attestation of a rehearsal. Its anchor is its digest, as the ledger has it."""
+    data = file.read_bytes()
+    try:
+        envelope = read_envelope(data)
+        _demand(envelope.statement["predicateType"] == REHEARSAL, "it is not the attestation of a rehearsal")
+    except MalformedError as error:
+        return [Problem("malformed", file.name, str(error))]
+    found = _check_signature(envelope, public_key, file.name) if public_key is not None else []
+    others = [(place, head) for place, head in heads if head != digest(data)]
+    return found + [Problem("anchor", place, f"it is not the digest of this file, {digest(data)}") for place, _head in others]
 
 
 def _check_files(directory: Path, envelope: Envelope) -> t.Iterator[Problem]:
@@ -294,7 +313,7 @@ def _read(path: Path) -> bytes:
         return b""
 
 
-def _check_signature(envelope: Envelope, public_key: bytes) -> t.List[Problem]:
+def _check_signature(envelope: Envelope, public_key: bytes, name: str = STATEMENT) -> t.List[Problem]:
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  # only here is it needed
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key  # noqa: PLC0415
@@ -306,10 +325,10 @@ def _check_signature(envelope: Envelope, public_key: bytes) -> t.List[Problem]:
     if not envelope.signatures:
         sealed_for = envelope.predicate.get("keyid")
         more = f", although it was to be signed with the key {sealed_for}" if sealed_for else ""
-        return [Problem("unsigned", STATEMENT, f"UNSIGNED: nobody vouches for it{more}")]
+        return [Problem("unsigned", name, f"UNSIGNED: nobody vouches for it{more}")]
     found = []
     for number, (named, signature) in enumerate(envelope.signatures, start=1):
-        place = f"{STATEMENT}, signature {number}"
+        place = f"{name}, signature {number}"
         if named != keyid:
             found.append(Problem("wrong_key", place, f"made with the key {named}, not with {keyid}"))
             continue
@@ -343,7 +362,8 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
         for path in options.anchor_file:
             heads += [(str(path), head) for head in anchors_in(path.read_text(encoding="utf-8")) or [""]]
         public_key = options.public_key.read_bytes() if options.public_key else None
-        problems = check(options.directory, public_key, heads)
+        checked = check_attestation if options.path.is_file() else check
+        problems = checked(options.path, public_key, heads)
     except (OSError, ValueError, ImportError, binascii.Error) as error:
         print(f"This could not be checked: {error}", file=sys.stderr)  # noqa: T201  # pylint: disable=ansible-bad-function  # a command speaks
         return 2
@@ -357,24 +377,30 @@ def _report(options: argparse.Namespace, heads: t.Sequence[t.Any], problems: t.S
     if options.public_key is None:
         yield "not checked: who signed it"
     if not heads:
-        yield "not checked: the anchors in the audit row and in the ticket"
+        where = "its digest in the ledger" if options.path.is_file() else "the anchors in the audit row and in the ticket"
+        yield f"not checked: {where}"
     word = f"NOT VERIFIED, {len(problems)} problems" if problems else "VERIFIED"
-    yield f"{word}: {options.directory}"
+    yield f"{word}: {options.path}"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="verify_evidence.py",
-        description="Checks a bundle of evidence: digests, chain, signature and anchors.",
+        description="Checks a bundle of evidence (digests, chain, signature, anchors) or an attestation (signature, digest).",
         epilog="Exit status: 0 verified, 2 wrong command, "
         + ", ".join(f"{status} {code}" for code, status in EXIT.items())
         + ".",
     )
-    parser.add_argument("directory", type=Path, help="the directory of one event, for example evidence/DEPROV-2026-05-19-jsmith")
+    parser.add_argument(
+        "path",
+        type=Path,
+        help="the directory of one event, for example evidence/DEPROV-2026-05-19-jsmith, or the file of an attestation",
+    )
     key = parser.add_mutually_exclusive_group(required=True)
     key.add_argument("--public-key", type=Path, help="PEM file with the Ed25519 key that must have signed, got from elsewhere")
     key.add_argument("--without-signature", action="store_true", help="do not ask who signed it")
-    parser.add_argument("--anchor", action="append", default=[], help="the head that the audit row or the ticket carries")
+    anchor = "the head that the audit row or the ticket carries; of an attestation the digest that the ledger has"
+    parser.add_argument("--anchor", action="append", default=[], help=anchor)
     parser.add_argument(
         "--anchor-file", action="append", default=[], type=Path, help="a file with the notes of the row or ticket"
     )

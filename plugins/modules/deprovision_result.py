@@ -218,9 +218,13 @@ evidence:
       type: str
       sample: evidence/DEPROV-2026-05-19-jordan.smith
     head:
-      description: Head of the chain of the journal.
+      description: Head of the chain of the whole journal.
       type: str
       sample: 5f1c3e0c1a0cb54e8d2b5f6f9e1a7c2d3b4e5f60718293a4b5c6d7e8f9012345
+    sealed_head:
+      description: Head of the sealed part, which the audit row and the ticket carry; empty while nothing is sealed.
+      type: str
+      sample: 3cce23eb6c0d6f7330a0e0c9bae4b472cea1077cf5a3c8b9d7d4e445baeb4dbe
     signed:
       description: Whether the statement is signed.
       type: bool
@@ -342,13 +346,20 @@ def _write(params: Params, outcome: Outcome, key: SigningKey | None, check_mode:
     files = _bundle.files_of(record, outcome.as_file(params["environment_name"]), outcome.journal.records)
     files = _bundle.with_statement(files, record, key, _bundle.present_statement(directory))
     changed = _bundle.write(directory, files, check_mode=check_mode)
-    head, signed = outcome.journal.head, _bundle.is_signed(files)
-    return changed, {"event": outcome.event.id, "directory": str(directory), "head": head, "signed": signed}
+    return changed, {
+        "event": outcome.event.id,
+        "directory": str(directory),
+        "head": outcome.journal.head,
+        "sealed_head": str(outcome.journal.sealed.get("head", "")),
+        "signed": _bundle.is_signed(files),
+    }
 
 
 def _evidence_line(written: Result) -> str:
+    """The head is the one that the audit row and the ticket carry: whoever checks the files needs no other."""
     signed = "signed" if written["signed"] else "UNSIGNED"
-    return f"    evidence: {written['directory']}, {signed}; head of its journal {written['head']}"
+    anchor = f"anchored head {written['sealed_head']}" if written["sealed_head"] else "not anchored yet"
+    return f"    evidence: {written['directory']}, {signed}; {anchor}"
 
 
 def main() -> None:

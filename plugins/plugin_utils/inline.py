@@ -14,6 +14,7 @@ from importlib.util import find_spec
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import filter_loader, test_loader
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
@@ -33,6 +34,19 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._options import A
 # The controller evaluates no filter and no test, so without this each worker would read all of them anew.
 filter_loader.get("ansible.builtin.default")
 test_loader.get("ansible.builtin.defined")
+
+
+# What playbooks/attest.yml says, too. Its tasks can be skipped (--start-at-task, --skip-tags), this cannot.
+NO_REHEARSAL = DeprovisionError(
+    "invalid_input",
+    "Nothing was changed. A rehearsal is a check run.",
+    next_step="run the same command again with --check.",
+)
+
+
+def _is_no_rehearsal(task_vars: t.Mapping[str, t.Any]) -> bool:
+    """Whether a module was called in a rehearsal that is no check run (S5)."""
+    return boolean(task_vars.get("rehearsal", False), strict=False) and not task_vars.get("ansible_check_mode")
 
 
 def inline_action(name: str) -> type[InlineAction]:
@@ -79,6 +93,8 @@ class InlineAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         super().run(tmp, task_vars)
+        if _is_no_rehearsal(task_vars or {}):
+            return {"failed": True, "changed": False, "msg": NO_REHEARSAL.as_text(), "failure": NO_REHEARSAL.as_failure()}
         if self._can_run_inline():
             with watched(self._run_in_charge(task_vars or {}), self.name, str((task_vars or {}).get("inventory_hostname", ""))):
                 return self._run_inline(self.spec, self.module_run)

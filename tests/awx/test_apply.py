@@ -122,14 +122,15 @@ def test_injectors_arrive_as_they_are_written(applied: Applied) -> None:
 
 
 def test_the_survey_is_stored_where_it_is_asked(applied: Applied) -> None:
-    awx, survey = applied.awx, objects()["deprovision_survey"]
-    for kind, name in [
-        ("job_templates", "Deprovision"),
-        ("job_templates", "Deprovision, dry run on staging"),
-        ("workflow_job_templates", "Deprovision with approval"),
+    awx = applied.awx
+    for kind, name, survey in [
+        ("job_templates", "Deprovision", "deprovision_production_survey"),
+        ("job_templates", "Deprovision, plan of production", "deprovision_survey"),
+        ("job_templates", "Deprovision, dry run on staging", "deprovision_survey"),
+        ("workflow_job_templates", "Deprovision with approval", "deprovision_survey"),
     ]:
-        assert awx.surveys[kind, awx.one(kind, name)["id"]] == survey
-    assert len(awx.surveys) == 3
+        assert awx.surveys[kind, awx.one(kind, name)["id"]] == objects()[survey]
+    assert len(awx.surveys) == 4
 
 
 def test_the_dry_run_is_a_check_on_staging(applied: Applied) -> None:

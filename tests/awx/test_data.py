@@ -38,7 +38,7 @@ def test_every_survey_is_one_that_awx_takes() -> None:
         assert rules.survey_problems(item["survey_spec"]) == [], item["name"]
 
 
-@pytest.mark.parametrize("question", DATA["deprovision_survey"]["spec"], ids=lambda question: question["variable"])
+@pytest.mark.parametrize("question", DATA["deprovision_production_survey"]["spec"], ids=lambda question: question["variable"])
 def test_every_question_is_an_input_that_the_playbook_checks(question: dict[str, t.Any]) -> None:
     option = inputs_of_the_role()[question["variable"]]
     assert option["type"] in TYPES[question["type"]]
@@ -48,6 +48,17 @@ def test_every_question_is_an_input_that_the_playbook_checks(question: dict[str,
     play = load(ROOT / "playbooks/deprovision.yml")[0]
     default = play["vars"].get(question["variable"], option.get("default", ""))
     assert question["default"] == (str(default).lower() if isinstance(default, bool) else default)
+
+
+def test_only_production_by_itself_is_asked_for_a_plan() -> None:
+    """I11: a plan names its environment, and an answer to the workflow may reach its dry run on staging."""
+    asked = {item["name"] for item in SURVEYED if any(question["variable"] == "plan" for question in item["survey_spec"]["spec"])}
+    assert asked == {"Deprovision"}
+    assert DATA["deprovision_production_survey"]["spec"][:-1] == DATA["deprovision_survey"]["spec"]
+    plan = TEMPLATES["Deprovision, plan of production"]
+    for key in ("playbook", "inventory", "credentials"):
+        assert plan[key] == TEMPLATES["Deprovision"][key]
+    assert plan["job_type"] == "check"
 
 
 def test_a_survey_without_answers_gives_what_the_playbook_would_have_taken() -> None:
@@ -185,7 +196,8 @@ def test_the_workflow_is_dry_run_approval_production() -> None:
     assert 0 < approval["approval_node"]["timeout"] < 4 * 3600
     # The answers reach a node only if its template asks the same questions.
     for node in (first, last):
-        assert TEMPLATES[node["unified_job_template"]]["survey_spec"] == workflow["survey_spec"]
+        asked = TEMPLATES[node["unified_job_template"]]["survey_spec"]["spec"]
+        assert [question for question in workflow["survey_spec"]["spec"] if question not in asked] == []
 
 
 def test_a_workflow_with_a_circle_or_a_lost_end_is_found() -> None:
@@ -219,6 +231,13 @@ def test_debts_are_paid_hourly_and_the_attestation_is_quarterly() -> None:
     rrules = {schedule["unified_job_template"]: schedule["rrule"] for schedule in DATA["controller_schedules"]}
     assert "FREQ=HOURLY;INTERVAL=1" in rrules["Sync vault"]
     assert "FREQ=MONTHLY;INTERVAL=3" in rrules["Attest"]
+
+
+def test_a_schedule_that_nobody_answers_has_what_its_playbook_needs() -> None:
+    """S5: a rehearsal is refused unless it is a check run, and without the address of somebody."""
+    attest = TEMPLATES["Attest"]
+    assert attest["job_type"] == "check"
+    assert attest["extra_vars"] == {"email": "rehearsal@raxx.app", "console_account": False}
 
 
 # -- the playbook, and the rest of the repository

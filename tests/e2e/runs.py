@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import re
+import shlex
 import shutil
 import typing as t
 from dataclasses import dataclass
@@ -73,10 +74,12 @@ class Run:
 def deprovision(sandbox: Sandbox, email: str | None, *, check: bool = False, **given: t.Any) -> Run:
     """Runs the playbook for C(email) and searches everything that it leaves for secrets.
 
-    C(given) are extra vars but for C(limit), C(tags), C(verbosity), C(inventory), C(playbook), C(environment) (laid over that of
-    the sandbox; V(None) takes a variable away) and C(evidence) (a directory, by default one of the run's own).
+    C(given) are extra vars but for C(limit), C(tags), C(skip_tags), C(start_at_task), C(verbosity), C(inventory), C(playbook),
+    C(environment) (laid over that of the sandbox; V(None) takes a variable away) and C(evidence) (a directory, by default one of
+    the run's own).
     """
-    options = {name: given.pop(name) for name in ("limit", "tags", "verbosity", "inventory") if name in given}
+    options = {name: given.pop(name) for name in ("limit", "tags", "skip_tags", "verbosity", "inventory") if name in given}
+    words = [*(["--check", "--diff"] if check else []), *_start(given.pop("start_at_task", None))]
     changes: dict[str, str | None] = given.pop("environment", {})
     playbook = given.pop("playbook", "deprovision.yml")
     place = sandbox.place / f"run-{next(_numbers)}"
@@ -88,7 +91,7 @@ def deprovision(sandbox: Sandbox, email: str | None, *, check: bool = False, **g
             private_data_dir=str(private),
             playbook=playbook,
             extravars={**({} if email is None else {"email": email}), **given},
-            cmdline="--check --diff" if check else None,
+            cmdline=shlex.join(words) or None,
             quiet=True,
             **options,
         )
@@ -97,6 +100,10 @@ def deprovision(sandbox: Sandbox, email: str | None, *, check: bool = False, **g
     own = [place / "private" / "env", *(place / "private" / "artifacts").glob("*/command")]
     assert not Leaks(sandbox.secrets()).below(place, but=own)
     return run
+
+
+def _start(task: str | None) -> list[str]:
+    return ["--start-at-task", task] if task else []
 
 
 def _made(place: Path) -> Path:

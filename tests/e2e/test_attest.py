@@ -8,6 +8,7 @@ import base64
 import json
 import typing as t
 
+from tests.awx.data import objects
 from tests.e2e.runs import Run, deprovision
 from tests.e2e.world import LEAVER, LEDGER, Record, Sandbox, facts
 
@@ -37,6 +38,14 @@ def test_a_rehearsal_changes_nothing_but_that_it_is_attested(sandbox: Sandbox) -
     refused = rehearse(sandbox, check=False, tags="step1")
     assert refused.last_line.startswith("REFUSED: Nothing was changed. A rehearsal is a check run."), refused.output
     assert (refused.status, sandbox.dump()) == (2, before)
+    # Whoever gets past what refuses it still changes nothing, and attests nothing.
+    for said, past in (
+        ("REFUSED: Nothing was changed. A rehearsal is a check", {"start_at_task": "Make sure that this environment is there"}),
+        ("FAILED: ", {"skip_tags": "always"}),
+    ):
+        refused = rehearse(sandbox, check=False, **past)
+        assert refused.last_line.startswith(said), refused.output
+        assert (refused.status, attested(refused), sandbox.dump()) == (2, [], before)
     # Nor is a part of it attested as if it were the whole.
     for option, value in (("tags", "step1"), ("limit", "raptor_app")):
         refused = rehearse(sandbox, check=True, **{option: value})
@@ -71,3 +80,11 @@ def test_a_rehearsal_changes_nothing_but_that_it_is_attested(sandbox: Sandbox) -
     assert [statement["result"] for statement in attested(failed)] == ["failed"]
     assert sorted(name[10:] for name in facts(sandbox.dump(), "attestations")) == ["", "-2"]
     assert but_attestations(sandbox.dump()) == before
+
+
+def test_the_quarterly_job_passes(sandbox: Sandbox) -> None:
+    """What AWX gives the playbook is all that it needs; nobody answers a question of a schedule."""
+    (template,) = (item for item in objects()["controller_templates"] if item["name"] == "Attest")
+    given = dict(template["extra_vars"])
+    run = deprovision(sandbox, given.pop("email"), check=template["job_type"] == "check", playbook=template["playbook"], **given)
+    assert (run.status, run.last_line[:9]) == (0, "ATTESTED:"), run.output

@@ -22,7 +22,8 @@ def untouched(sandbox: Sandbox) -> Record:
 
 def launch(sandbox: Sandbox, place: Path, answers: t.Mapping[str, t.Any]) -> subprocess.CompletedProcess[str]:
     """A dry run with the extra vars that AWX makes of the C(answers)."""
-    given = {**rules.survey_answers(objects()["deprovision_survey"], answers), "awx_job_id": 7, "awx_user_name": "olivia"}
+    survey = objects()["deprovision_production_survey"]
+    given = {**rules.survey_answers(survey, answers), "awx_job_id": 7, "awx_user_name": "olivia"}
     lines = [f"{name}: !unsafe '{value}'" if isinstance(value, str) else f"{name}: {value}" for name, value in given.items()]
     (place / "extravars").write_text("\n".join(lines) + "\n", encoding="utf-8")
     command = ["ansible-playbook", "deprovision.yml", "--check", "-e", f"@{place / 'extravars'}"]
@@ -35,7 +36,7 @@ def launch(sandbox: Sandbox, place: Path, answers: t.Mapping[str, t.Any]) -> sub
 
 ANSWERS: dict[str, dict[str, t.Any]] = {
     "only the address": {},
-    "everything left empty": {"notice": "", "ticket": "", "operator": "", "approved_by": ""},
+    "everything left empty": {"notice": "", "ticket": "", "operator": "", "approved_by": "", "plan": ""},
     "everything answered": {"notice": "2026-05-19T09:00:00Z", "direct_database_access": "false"},
 }
 

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.raxx.deprovision.plugins.module_utils._attestation import age_words, commit, due
+from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import EXIT, STATEMENT, canonical, main, pretty
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from .bundle_world import bundle, case
 from .conftest import ModuleRunner
 from .ledger_world import OPERATOR, PREFIX, parameters
 
@@ -64,7 +66,9 @@ def test_a_second_rehearsal_of_a_day_gets_a_number_and_both_stay(
     assert Path(first["file"]).read_bytes() == kept
     assert first["verdict"].startswith("NOT PASSED: ")
     assert second["verdict"].startswith("ATTESTED: ")
-    assert (first["overdue"], second["overdue"]) == (True, False)
+    # The first one did not pass, so there was none before the second.
+    assert (first["overdue"], second["overdue"]) == (True, True)
+    assert run_main("deprovision_attestation", asked).result["overdue"] is False
 
 
 def test_with_a_key_it_is_signed(run_main: ModuleRunner, store: t.Any, asked: dict[str, t.Any], tmp_path: Path) -> None:
@@ -77,6 +81,57 @@ def test_with_a_key_it_is_signed(run_main: ModuleRunner, store: t.Any, asked: di
     signed = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
     key.public_key().verify(base64.b64decode(envelope["signatures"][0]["sig"]), signed)
     assert told["signed"] is True
+
+
+def key_pair(tmp_path: Path, name: str) -> tuple[Path, Path]:
+    key = Ed25519PrivateKey.generate()
+    private, public = tmp_path / f"{name}.pem", tmp_path / f"{name}-public.pem"
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return private, public
+
+
+def test_the_auditor_s_command_checks_it(
+    run_main: ModuleRunner, store: t.Any, asked: dict[str, t.Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private, public = key_pair(tmp_path, "ours")
+    _private, strange = key_pair(tmp_path, "other")
+    file = Path(run_main("deprovision_attestation", {**asked, "signing_key_file": str(private)}).result["file"])
+    unsigned = run_main("deprovision_attestation", asked).result["file"]
+    (digest,) = {json.loads(fact)["sha256"] for fact in parameters(store).values() if json.loads(fact)["keyid"]}
+    capsys.readouterr()
+
+    def status(path: t.Any, key: Path, *more: str) -> int:
+        return main([str(path), "--public-key", str(key), *more])
+
+    assert status(file, public, "--anchor", digest) == 0
+    assert capsys.readouterr().out == f"VERIFIED: {file}\n"
+    assert status(file, public) == 0
+    assert "not checked: its digest in the ledger" in capsys.readouterr().out
+    assert status(file, public, "--anchor", "0" * 64) == EXIT["anchor"]
+    assert status(file, strange) == EXIT["wrong_key"]
+    assert status(unsigned, public) == EXIT["unsigned"]
+    assert f"{Path(unsigned).name}: UNSIGNED" in capsys.readouterr().out
+
+    envelope = json.loads(file.read_text())
+    statement = json.loads(base64.b64decode(envelope["payload"]))
+    statement["predicate"]["result"] = "failed"
+    edited = tmp_path / "edited.json"
+    edited.write_bytes(pretty({**envelope, "payload": base64.b64encode(canonical(statement)).decode()}))
+    assert status(edited, public) == EXIT["signature"]
+    edited.write_bytes(file.read_bytes() + b"\n")
+    assert status(edited, public) == EXIT["malformed"]
+
+
+def test_an_attestation_is_no_bundle_and_a_statement_of_a_bundle_no_attestation(
+    run_main: ModuleRunner, store: t.Any, asked: dict[str, t.Any], tmp_path: Path
+) -> None:
+    file = Path(run_main("deprovision_attestation", asked).result["file"])
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / STATEMENT).write_bytes(file.read_bytes())
+    assert main([str(tmp_path / "bundle"), "--without-signature"]) == EXIT["malformed"]
+    (tmp_path / STATEMENT).write_bytes(bundle(case())[STATEMENT])
+    assert main([str(tmp_path / STATEMENT), "--without-signature"]) == EXIT["malformed"]
 
 
 def test_check_mode_writes_nothing(run_main: ModuleRunner, store: t.Any, asked: dict[str, t.Any], tmp_path: Path) -> None:
@@ -102,17 +157,38 @@ def test_a_quarter_later(last: str, next_one: str) -> None:
     assert due(date.fromisoformat(last)) == date.fromisoformat(next_one)
 
 
+PASSED, FAILED = {"result": "passed"}, {"result": "failed"}
+
+
 @pytest.mark.parametrize(
-    ("names", "today", "overdue"),
+    ("attested", "today", "overdue", "said"),
     [
-        ([], "2026-08-19", True),
-        (["2026-05-19"], "2026-08-19", False),
-        (["2026-05-19"], "2026-08-20", True),
-        (["2026-08-20-2", "2026-05-19"], "2026-08-21", False),
+        ({}, "2026-08-19", True, "no rehearsal has been attested; "),
+        ({"2026-05-19": PASSED}, "2026-08-19", False, "the last rehearsal was on 2026-05-19, 92 days ago; "),
+        ({"2026-05-19": PASSED}, "2026-08-20", True, "the last rehearsal was on 2026-05-19, 93 days ago, and the next was due"),
+        ({"2026-08-20-2": PASSED, "2026-05-19": PASSED}, "2026-08-21", False, "the last rehearsal was on 2026-08-20"),
+        # One that did not pass shows no more than that it was tried.
+        ({"2026-08-19": FAILED}, "2026-08-19", True, "no rehearsal has passed, and that of 2026-08-19 failed; "),
+        (
+            {"2026-05-19": PASSED, "2026-08-19": FAILED},
+            "2026-08-20",
+            True,
+            "the last rehearsal that passed was on 2026-05-19, 93 days ago, that of 2026-08-19 failed, and the next was due",
+        ),
+        (
+            {"2026-05-19": PASSED, "2026-06-19-2": FAILED},
+            "2026-08-19",
+            False,
+            "the last rehearsal that passed was on 2026-05-19, 92 days ago, that of 2026-06-19 failed; ",
+        ),
+        ({"2026-08-18": FAILED, "2026-08-19": FAILED, "2026-08-19-2": PASSED}, "2026-08-19", False, "the last rehearsal was on"),
     ],
 )
-def test_a_rehearsal_is_due_every_quarter(names: list[str], today: str, overdue: bool) -> None:
-    assert age_words(names, date.fromisoformat(today))[0] == overdue
+def test_a_rehearsal_that_passes_is_due_every_quarter(
+    attested: dict[str, dict[str, str]], today: str, overdue: bool, said: str
+) -> None:
+    late, words = age_words(attested, date.fromisoformat(today))
+    assert (late, words[: len(said)]) == (overdue, said)
 
 
 def test_outside_a_checkout_no_commit_is_known(tmp_path: Path) -> None:

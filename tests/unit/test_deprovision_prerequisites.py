@@ -48,7 +48,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
     """What each look finds: a line, or an exception. Every look succeeds until a test says otherwise."""
     found: dict[str, t.Any] = {name: f"{name} is fine" for name in (*LOOKS, "account")}
     found["account"] = "Olivia.Osei@raxx.example"
-    found["_attested"] = [_times.now().date().isoformat()]
+    found["_attested"] = {_times.now().date().isoformat(): {"result": "passed"}}
 
     def answer(name: str) -> t.Any:
         def look(*_arguments: t.Any) -> t.Any:
@@ -219,9 +219,10 @@ def test_evidence_must_have_a_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("attested", "said"),
     [
-        (["2020-01-01"], "!!  S5  rehearsal                    the last rehearsal was on 2020-01-01"),
-        ([], "no rehearsal has been attested"),
-        (["no date"], "cannot be read (ledger_damaged)"),
+        ({"2020-01-01": {"result": "passed"}}, "!!  S5  rehearsal                    the last rehearsal was on 2020-01-01"),
+        ({}, "no rehearsal has been attested"),
+        ({"2020-01-01": {"result": "failed"}}, "no rehearsal has passed, and that of 2020-01-01 failed"),
+        ({"no date": {}}, "cannot be read (ledger_damaged)"),
         (ApiError("forbidden", "AWS refused."), "cannot be read (forbidden)"),
         (UnreachableError("unreachable", "No answer."), "cannot be read (unreachable)"),
     ],

@@ -270,8 +270,11 @@ def test_every_machine_writes_the_same_evidence_and_a_signature_is_kept(
     first = run_main("deprovision_result", {**here, "signing_key_file": str(path)}).result
     (written,) = first["evidence"]
     bundle = Path(written["directory"])
-    assert (written["signed"], first["lines"][-1].split(", ")[1]) == (True, f"signed; head of its journal {written['head']}")
-    assert check(bundle, public, [("audit row", anchors_in(first["events"][0]["audit_notes"])[0])]) == []
+    # The head that is shown at the end of a run is the one that the audit row carries, and by which the files can be checked.
+    shown = first["lines"][-1].split(", ")[1]
+    assert (written["signed"], shown) == (True, f"signed; anchored head {written['sealed_head']}")
+    assert anchors_in(first["events"][0]["audit_notes"]) == [written["sealed_head"]]
+    assert check(bundle, public, [("audit row", written["sealed_head"])]) == []
     assert {(path.stat().st_mode & 0o777) for path in bundle.iterdir()} == {0o600}
 
     # A colleague who has no key changes nothing where the signature is, and says what is lacking where it is not.
@@ -282,6 +285,13 @@ def test_every_machine_writes_the_same_evidence_and_a_signature_is_kept(
     mine, theirs = files(bundle), files(Path(other["evidence"][0]["directory"]))
     assert {name for name in mine if mine[name] != theirs[name]} == {STATEMENT}
     assert {problem.code for problem in check(Path(other["evidence"][0]["directory"]), public, [])} == {"unsigned"}
+
+
+def test_evidence_that_is_not_sealed_yet_shows_no_head_to_check_it_by(
+    run_main: ModuleRunner, event: Params, asked: Params, tmp_path: Path
+) -> None:
+    result = run_main("deprovision_result", {**asked, "path": str(tmp_path)}).result
+    assert (result["evidence"][0]["sealed_head"], result["lines"][-1].split(", ")[1]) == ("", "UNSIGNED; not anchored yet")
 
 
 def test_a_ledger_that_was_edited_after_the_seal_is_a_failure(

@@ -21,10 +21,15 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.signer import SSlibKey
 from trestle.oscal.assessment_results import Model
 
-from .bundle_world import EMAIL, EVENT, EVENT_FACTS, PLANNED, ROTATED, bundle, case, new_key, without
+from .bundle_world import CLOSING, EMAIL, EVENT, EVENT_FACTS, OPERATOR, PLANNED, ROTATED, bundle, case, new_key, without
 
 INCOMPLETE = case(EVENT_FACTS, {**ROTATED, "dead": {**ROTATED["dead"], "old_dead": None}}, closing={})
-CASES = {"complete": case(), "inconclusive": INCOMPLETE, "begun": case(EVENT_FACTS, None, closing={})}
+CASES = {
+    "complete": case(),
+    "inconclusive": INCOMPLETE,
+    "begun": case(EVENT_FACTS, None, closing={}),
+    "approved": case({**EVENT_FACTS, **PLANNED}),
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -60,6 +65,72 @@ def test_oscal_refers_to_the_files_by_their_digests_and_to_nothing_unknown() -> 
     for resource in [item["href"] for observation in result["observations"] for item in observation["relevant-evidence"]]:
         assert f'"uuid": "{resource[1:]}"' in known
     assert oscal(build(CASES["complete"]), {}) == oscal(build(case()), {})
+
+
+def people(document: dict[str, t.Any]) -> dict[str, str]:
+    return {party["uuid"]: party["name"] for party in document["metadata"]["parties"]}
+
+
+def in_charge(holder: dict[str, t.Any], known: dict[str, str]) -> dict[str, list[str]]:
+    return {item["role-id"]: [known[party] for party in item["party-uuids"]] for item in holder["responsible-parties"]}
+
+
+def test_oscal_names_who_approved_as_a_party_with_a_role() -> None:
+    document = json.loads(bundle(CASES["approved"])["oscal.json"])["assessment-results"]
+    approver, known = PLANNED["approved"]["by"], people(document)
+    assert sorted(known.values()) == sorted([OPERATOR, approver])
+    assert in_charge(document["metadata"], known) == {"operator": [OPERATOR], "approver": [approver]}
+    assert {role["id"] for role in document["metadata"]["roles"]} == {"operator", "approver"}
+    (result,) = document["results"]
+    stated, approval = result["attestations"]
+    assert in_charge(stated, known) == {"operator": [OPERATOR]}
+    # Only the operator said so, and the document does not hide it.
+    assert in_charge(approval, known) == {"operator": [OPERATOR], "approver": [approver]}
+    assert f"by {approver}" in approval["parts"][0]["prose"]
+    assert f"stated by {OPERATOR}" in approval["parts"][0]["prose"]
+    assert approver not in stated["parts"][0]["prose"]
+    (seen,) = (item for item in result["observations"] if item["title"] == "approval")
+    assert [(item["type"], known[item["subject-uuid"]]) for item in seen["subjects"]] == [("party", approver)]
+    assert [(item["type"], known[item["actor-uuid"]]) for item in seen["origins"][0]["actors"]] == [("party", OPERATOR)]
+
+
+def test_oscal_names_one_person_once_and_nobody_who_is_not_known() -> None:
+    own = {**PLANNED, "approved": {**PLANNED["approved"], "by": OPERATOR}}
+    document = json.loads(bundle(case({**EVENT_FACTS, **own}))["oscal.json"])["assessment-results"]
+    assert list(people(document).values()) == [OPERATOR]
+    assert in_charge(document["metadata"], people(document)) == {"operator": [OPERATOR], "approver": [OPERATOR]}
+    alone = json.loads(bundle(CASES["complete"])["oscal.json"])["assessment-results"]
+    assert in_charge(alone["metadata"], people(alone)) == {"operator": [OPERATOR]}
+
+
+def test_what_a_person_stated_is_not_said_to_have_been_tested_by_the_tool() -> None:
+    (result,) = json.loads(bundle(CASES["complete"])["oscal.json"])["assessment-results"]["results"]
+    for item in result["observations"]:
+        attested = item["props"][0]["value"] == "attested"
+        assert item["methods"] == ["EXAMINE" if attested else "TEST"]
+        assert {actor["type"] for origin in item["origins"] for actor in origin["actors"]} == {"party" if attested else "tool"}
+
+
+def test_an_objective_that_no_claim_speaks_for_is_not_satisfied() -> None:
+    record = build(CASES["complete"])
+    without_claims = {**record, "claims": [claim for claim in record["claims"] if claim["step"] in ("1a", "1b", "5", "S2")]}
+    found = findings(oscal(without_claims, {}))
+    assert found["ac-2_obj.k"] == ("not-satisfied", "fail")
+    assert found["ps-4_obj.a"] == ("satisfied", "pass")
+
+
+def test_who_was_late_does_not_pass() -> None:
+    """S2: seen, and seen to be too late."""
+    late = case(closing={**CLOSING, "closed": {**CLOSING["closed"], "at": "2026-05-19T13:30:00.000000Z"}})
+    assert build(late)["timeliness"]["overdue"]
+    files = bundle(late)
+    assert findings(json.loads(files["oscal.json"]))["ps-4_obj.a"] == ("not-satisfied", "fail")
+    (finding,) = (event for event in map(json.loads, files["ocsf.jsonl"].splitlines()) if event["class_uid"] == 2003)
+    checks = {check["uid"]: check["status_id"] for check in finding["compliance"]["checks"]}
+    assert (checks["S2"], checks["1a/console"]) == (3, 1)
+    assert finding["compliance"]["status_id"] == 3
+    assert "S2: overdue" in finding["compliance"]["status_details"]
+    assert finding["severity_id"] == 4
 
 
 # The fields of each class that the reference names, and those of every event.

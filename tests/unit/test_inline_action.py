@@ -12,6 +12,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.raxx.deprovision.plugins.plugin_utils import inline
 
 ROOT = Path(__file__).parents[2]
 
@@ -230,3 +231,20 @@ def test_an_asynchronous_task_is_refused(played: Run) -> None:
     """Its result would not pass through the plugin, so a secret in it would be shown."""
     assert "does not support async" in played.shown["async_refused"]
     assert "result-secret" not in played.shown["async_refused"]
+
+
+@pytest.mark.parametrize(
+    ("known", "refused"),
+    [
+        ({}, False),
+        ({"ansible_check_mode": False}, False),
+        ({"rehearsal": False, "ansible_check_mode": False}, False),
+        ({"rehearsal": True, "ansible_check_mode": True}, False),
+        ({"rehearsal": True, "ansible_check_mode": False}, True),
+        ({"rehearsal": "true", "ansible_check_mode": False}, True),
+        ({"rehearsal": True}, True),
+    ],
+)
+def test_in_a_rehearsal_no_module_is_called_without_check_mode(known: dict[str, t.Any], refused: bool) -> None:
+    """S5: a task that refuses can be skipped."""
+    assert inline._is_no_rehearsal(known) is refused

@@ -92,6 +92,39 @@ def test_everything_that_counts_is_on_the_page(kind: str) -> None:
         assert f"{item['kind']} {item['name']}" in page.words
 
 
+def test_the_words_of_a_step_can_be_understood_without_its_claims() -> None:
+    steps = {step["id"]: step for step in complete()["steps"]}
+    assert steps["2b"]["result"] == "stored, new one works"
+    assert steps["2d"]["result"] == "checks passed, old one refused, no old session left"
+    assert steps["7"]["result"] == "ticket closed, keys destroyed"
+    # What is said of one credential stands together, with its name once.
+    said = "raptor_app: smoke; refused with 28P01, a random password as well; old sessions: ended 2, left 0"
+    assert steps["2d"]["detail"] == said
+    assert said in Text(report_html(complete())).words
+
+
+def test_what_is_open_is_not_said_to_last_until_the_reader_s_now() -> None:
+    words = Text(report_html(parked())).words
+    assert "Window (UTC) 09:00:00Z, not ended notice on 2026-05-19" in words
+    # Nothing vouches for these files, and the page does not name anchors that are not there.
+    assert "No signing key was configured, and no anchor is written yet: nothing tells whether these files were changed." in words
+    assert "Only the anchors below tell whether these files were changed." in Text(report_html(complete())).words
+    assert "raptor_app: the store did not take it (unreachable); parked in ssm /raxx/test/parked" in words
+
+
+def test_when_the_ticket_was_made_is_said() -> None:
+    words = Text(report_html(complete())).words
+    assert "Ticket created 2026-05-19 09:12:00Z" in words
+    assert "- Ticket created: 2026-05-19 09:12:00Z" in report_md(complete()).decode()
+
+
+def test_the_anchors_name_the_head_that_they_carry() -> None:
+    for text in (Text(report_html(complete())).words, report_md(complete()).decode()):
+        assert re.search(r"Anchor: audit_archival_runs, notes:? carries the sealed head", text)
+        assert re.search(r"Anchor: ticket 4711, closing note:? carries the sealed head", text)
+    assert re.search(r"Anchor: ticket 4711, closing note not written yet", Text(report_html(parked())).words)
+
+
 def test_a_debt_and_a_failure_are_at_the_top() -> None:
     debt = Text(report_html(parked())).words
     assert "parked in ssm /raxx/test/parked" in debt[: debt.index("Checklist")]
@@ -174,6 +207,7 @@ def test_the_plan_and_who_approved_it_are_on_the_page() -> None:
     assert "approved by priya.patel@raxx.example" in report_md(record).decode()
     without_any = Text(report_html(complete())).words
     assert "approved by" not in without_any
+    assert "Operator olivia.osei@raxx.example, no approver named" in without_any[: without_any.index("Checklist")]
     assert "Plan not recorded" in without_any
 
 
