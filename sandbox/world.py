@@ -33,8 +33,9 @@ DYNO_SECONDS = 20.0
 
 class HerokuDialect(Dialect):
     def writes(self, request: Request) -> bool:
-        """A resolver is asked with POST and changes nothing."""
-        return super().writes(request) and not request.path.startswith("/actions/")
+        """A resolver, and where the log can be read, are asked for with POST, which changes nothing."""
+        asks = request.path.startswith("/actions/") or request.path.endswith("/log-sessions")
+        return super().writes(request) and not asks
 
     def error(self) -> Response:
         return _heroku_error(503, "server_error", "Heroku is temporarily unavailable.")

@@ -274,7 +274,9 @@ class HerokuClient:
         body: dict[str, t.Any] = {"lines": lines, "tail": tail}
         body |= {key: value for key, value in (("source", source), ("dyno", dyno)) if value is not None}
         path = f"/apps/{_part(app)}/log-sessions"
-        answer = self._platform.request("POST", path, json=body, headers={"Accept": _ACCEPT_SDK}, expected=(200, 201))
+        answer = self._platform.request(
+            "POST", path, json=body, headers={"Accept": _ACCEPT_SDK}, expected=(200, 201), changes=False
+        )
         return _read(f"POST {path}", answer, lambda answered: str(answered["logplex_url"]))
 
     def attachments(self, app: str) -> list[Attachment]:
@@ -291,7 +293,12 @@ class HerokuClient:
         try:
             path = "/actions/addon-attachments/resolve"
             answer = self._platform.request(
-                "POST", path, json={"addon_attachment": identifier, "app": app}, headers=_WITH_PLANS, expected=(200, 206)
+                "POST",
+                path,
+                json={"addon_attachment": identifier, "app": app},
+                headers=_WITH_PLANS,
+                expected=(200, 206),
+                changes=False,
             )
             found = _read(f"POST {path}", answer, lambda body: [Attachment.from_answer(item) for item in body])
         except ApiError as error:

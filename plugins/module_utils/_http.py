@@ -100,13 +100,17 @@ class HttpClient:
         params: t.Mapping[str, t.Any] | None = None,
         headers: t.Mapping[str, str] | None = None,
         expected: t.Collection[int] = (200,),
+        changes: bool | None = None,
     ) -> Answer:
         """Makes one call. C(path) is appended to the base URL; its variable parts are percent-encoded by the caller.
+
+        C(changes) is whether it may change anything; by default everything but a GET may.
 
         Raises ApiError for a refusal and UnreachableError for everything that is not an answer of this API.
         """
         what = f"{method} {path.partition('?')[0]}"
-        if method != "GET":
+        changes = method != "GET" if changes is None else changes
+        if changes:
             before_write(self.system, what)
         try:
             response = self._session.request(
@@ -120,10 +124,10 @@ class HttpClient:
             )
         except requests.RequestException as error:
             # The cause is named by its type: its text may quote the URL.
-            raise self._unreachable(what, method, type(_root(error)).__name__, sent=not _never_sent(error)) from None
-        return self._judge(what, method, response, expected)
+            raise self._unreachable(what, type(_root(error)).__name__, unknown=changes and not _never_sent(error)) from None
+        return self._judge(what, response, expected, changes=changes)
 
-    def _judge(self, what: str, method: str, response: t.Any, expected: t.Collection[int]) -> Answer:
+    def _judge(self, what: str, response: t.Any, expected: t.Collection[int], *, changes: bool) -> Answer:
         status: int = response.status_code
         if status in expected:
             if not response.content.strip():
@@ -131,9 +135,9 @@ class HttpClient:
             try:
                 return Answer(status, response.headers, response.json())
             except ValueError:
-                raise self._unreachable(what, method, f"status {status} with a body that is not JSON", sent=True) from None
+                raise self._unreachable(what, f"status {status} with a body that is not JSON", unknown=changes) from None
         if status >= 500 or status < 400:
-            raise self._unreachable(what, method, f"status {status}", sent=True, status=status)
+            raise self._unreachable(what, f"status {status}", unknown=changes, status=status)
         try:
             body = response.json()
         except ValueError:
@@ -147,8 +151,7 @@ class HttpClient:
             request_id=response.headers.get("Request-Id"),
         )
 
-    def _unreachable(self, what: str, method: str, cause: str, *, sent: bool, status: int | None = None) -> UnreachableError:
-        unknown = sent and method != "GET"
+    def _unreachable(self, what: str, cause: str, *, unknown: bool, status: int | None = None) -> UnreachableError:
         return UnreachableError(
             "unreachable",
             f"{self.system} gave no usable answer to {what} ({cause}){'; it may have been carried out' if unknown else ''}.",

@@ -151,6 +151,7 @@ class InfisicalClient:
                 "POST",
                 "/api/v1/auth/universal-auth/login",
                 json={"clientId": self._credentials.client_id, "clientSecret": self._credentials.client_secret},
+                changes=False,
             )
             if not isinstance(answer.body, dict) or "accessToken" not in answer.body:
                 raise _not_its_own()

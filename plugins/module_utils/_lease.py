@@ -169,7 +169,7 @@ class Leases:
         """Gives the lease back; nobody has to wait for it any more."""
         self._put(replace(lease, ended=format_time(now())))
 
-    def check(self, number: int) -> Lease:
+    def check(self, number: int, *, renew: bool = True) -> Lease:
         """The lease of a run that still is in charge, renewed if it is time; otherwise raises C(run_superseded)."""
         lease = self.read(number)
         if lease.taken_over is not None:
@@ -180,7 +180,7 @@ class Leases:
                 "nothing more is written by this one.",
                 system=SYSTEM,
             )
-        if (now() - parse(lease.renewed)).total_seconds() >= self._patience / RENEWALS:
+        if renew and (now() - parse(lease.renewed)).total_seconds() >= self._patience / RENEWALS:
             lease = self._put(lease)
         return lease
 
@@ -249,7 +249,7 @@ class Holder:
         """Raises C(run_superseded) if another run has taken over. A check holds for a moment (a machine's sleep counts)."""
         with self._checking:
             if self._checked is None or abs(time.time() - self._checked) > LONGEST_CHECK_AGE:
-                self._leases().check(self._number)
+                self._leases().check(self._number, renew=_has_controller())
                 self._checked = time.time()
 
     @contextlib.contextmanager
@@ -261,7 +261,7 @@ class Holder:
         done = threading.Event()
 
         def renew() -> None:
-            while not done.wait(self._interval) and CONTROLLER in (os.getppid(), os.getpid()):
+            while not done.wait(self._interval) and _has_controller():
                 # The next write will meet the same trouble, and tell.
                 with contextlib.suppress(DeprovisionError):
                     self._leases().check(self._number)
@@ -272,6 +272,11 @@ class Holder:
             yield
         finally:
             done.set()
+
+
+def _has_controller() -> bool:
+    """Whether the run whose worker this is still goes on; a worker outlives the kill of its run's process group."""
+    return CONTROLLER in (os.getppid(), os.getpid())
 
 
 def _ask_nobody(_system: str, _action: str) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -100,7 +101,20 @@ def test_a_worker_that_outlives_its_run_keeps_nobody_waiting(
     first = run_main("deprovision_run", RUN).result
     with watched(first, "heroku_log_watch", "raptor"):
         monkeypatch.setattr(_lease, "CONTROLLER", -1)  # that of no process
+        writing = threading.Event()
+
+        def write_on() -> None:
+            while not writing.wait(0.01):
+                with contextlib.suppress(DeprovisionError):
+                    before_write("Heroku", "PATCH /apps/x/config-vars")
+
+        thread = threading.Thread(target=write_on)
+        thread.start()
         second = run_main("deprovision_run", RUN).result
+        writing.set()
+        thread.join()
+        with pytest.raises(DeprovisionError):
+            before_write("Heroku", "PATCH /apps/x/config-vars")
     assert [taken["number"] for taken in second["taken_over"]] == [1]
 
 
@@ -116,7 +130,7 @@ def test_what_ends_a_run_does_not_renew_its_lease(run_main: ModuleRunner, store:
     """A lease that was read before the end, and written after it, would be alive again."""
     first = run_main("deprovision_run", RUN).result
     renewals: list[int] = []
-    monkeypatch.setattr(_lease.Leases, "check", lambda _self, number: renewals.append(number))
+    monkeypatch.setattr(_lease.Leases, "check", lambda _self, number, **_how: renewals.append(number))
     with watched(first, "deprovision_run", "console"):
         before_write("AWS SSM", "put_parameter lease")
     assert renewals == []

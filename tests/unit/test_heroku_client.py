@@ -11,6 +11,7 @@ import requests
 import responses
 from ansible_collections.raxx.deprovision.plugins.module_utils._database import database_url
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, UnreachableError
+from ansible_collections.raxx.deprovision.plugins.module_utils._guard import guarded
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import Account, Addon, App, HerokuClient
 from responses import matchers
 
@@ -174,6 +175,18 @@ def test_an_accepted_restart_may_have_no_body(
 ) -> None:
     script.delete(f"{APP}/dynos", body=body, status=status)
     client.restart("raxx-api-prod")
+
+
+def test_what_only_looks_is_no_write(client: HerokuClient, script: responses.RequestsMock) -> None:
+    """Each write renews the lease, and is in the journal of the run."""
+    script.post(f"{APP}/log-sessions", json={"logplex_url": "https://logs.example/secret"}, status=201)
+    script.post(f"{APP}/log-sessions", body="<html>", status=503)
+    writes: list[str] = []
+    with guarded(lambda _system, action: writes.append(action)):
+        client.log_session("raxx-api-prod", lines=100, tail=True)
+        with pytest.raises(UnreachableError) as caught:
+            client.log_session("raxx-api-prod", lines=100, tail=True)
+    assert (writes, caught.value.outcome_unknown) == ([], False)
 
 
 def test_a_log_session_is_asked_for(client: HerokuClient, script: responses.RequestsMock) -> None:
