@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import typing as t
 from datetime import datetime
 
@@ -61,7 +62,8 @@ def run_chart(record: Value) -> Value | None:
     last = max((row["end"] for row in rows if row["end"] is not None), default=0.0)
     if last <= 0:
         return None
-    every = next((step for step in _STEPS if last / step <= _TICKS), _STEPS[-1])
+    days = math.ceil(last / _TICKS / _STEPS[-1])
+    every = next((step for step in _STEPS if last / step <= _TICKS), days * _STEPS[-1])
     longest = last * 1.02
     lines = [(_tick(at), at, "tick") for at in range(0, int(last) + 1, every)]
     return _chart(rows, 0.0, longest, _lines(lines, longest))

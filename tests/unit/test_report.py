@@ -269,6 +269,15 @@ def test_a_step_that_was_not_needed_is_not_called_open() -> None:
     assert (said["2"], said["3"], said["7"]) == ("6 min 00 s", "not needed", "1 min 00 s")
 
 
+def test_an_event_that_stayed_open_for_a_year_has_few_marks() -> None:
+    record = complete()
+    ended = parse(record["window"]["opened"]) + timedelta(days=365)
+    record["phases"] = [{**phase, "ended": format_time(ended)} for phase in record["phases"]]
+    picture = run_chart(record)
+    assert picture
+    assert 3 <= len(picture["lines"]) <= 7
+
+
 def test_before_anything_has_happened_there_is_nothing_to_magnify() -> None:
     record = complete()
     record["phases"] = [{**phase, "begun": None, "ended": None} for phase in record["phases"]]
