@@ -43,7 +43,7 @@ def statements(calls: list[Call]) -> Counter[str]:
 
 def test_three_people_take_as_many_statements_as_one(runs: list[tuple[Run, list[Call], Record]]) -> None:
     """1a, 1b, 5, 6: what is done to a table is done for all of them at once."""
-    (one, calls_for_one, _), (three, calls_for_three, _) = runs
+    (one, calls_for_one, _dump), (three, calls_for_three, _dump) = runs
     assert (one.status, three.status) == (0, 0), three.output
     assert sum(statements(calls_for_one).values()) >= 10
     assert sum(statements(calls_for_three).values()) == sum(statements(calls_for_one).values())
