@@ -177,8 +177,7 @@ def _insert(cursor: Cursor, wanted: t.Sequence[Wanted], run_types: t.Sequence[st
 def insert_statement(rows: int) -> str:
     """One statement for so many rows. The values stand for themselves, so that columns of other types take them too."""
     values = ", ".join(["(%s, %s, %s, %s, now())"] * rows)
-    columns = "run_type, operator_email, freescout_ticket_id, notes, completed_at"
-    return f"INSERT INTO {TABLE} ({columns}) VALUES {values} RETURNING {ROW}"  # noqa: S608  # no data
+    return f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES {values} RETURNING {ROW}"  # noqa: S608  # no data
 
 
 def _schema(what: str) -> DeprovisionError:
