@@ -14,6 +14,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import fa
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 Record = t.Dict[str, t.Any]
+Accounts = t.Dict[str, t.List[Record]]  # by the address of their person
 
 # Each credential's proof makes two log-ins that the server refuses (with the old password and with a random one) and one
 # statement that it denies. The database says so in its log, which Heroku may show in the app's.
@@ -262,6 +263,7 @@ def lockout_facts(events: t.Iterable[Record], memberships: Record, sessions: Rec
 
     C(continued): an earlier run has begun the event, so what this one did not find may have been removed by that one.
     """
+    members, logins = _by_person(memberships), _by_person(sessions)
     return [
         _entry(
             event,
@@ -271,9 +273,9 @@ def lockout_facts(events: t.Iterable[Record], memberships: Record, sessions: Rec
                 "app": app,
                 "by": operator,
                 "continued": not event["opened_now"],
-                "removed": [name for person in _mine(event["email"], memberships) for name in person["removed"]],
-                "ended": [identifier for person in _mine(event["email"], sessions) for identifier in person["ended"]],
-                "listings": _listings(event["email"], memberships, sessions),
+                "removed": [name for account in members.get(event["email"], []) for name in account["removed"]],
+                "ended": [identifier for account in logins.get(event["email"], []) for identifier in account["ended"]],
+                "listings": _listings(event["email"], members, logins),
             },
         )
         for event in events
@@ -286,18 +288,19 @@ def recheck_facts(events: t.Iterable[Record], memberships: Record, sessions: Rec
 
     A look is a fact of its own each time, for only the last one counts. None is noted before everything else is proved.
     """
+    members, logins = _by_person(memberships), _by_person(sessions)
     entries = []
     for event in events:
         if event["ready_for_recheck"]:
-            mine = _mine(event["email"], sessions)
-            ended = [session for person in mine for session in person["sessions_before"] if session["id"] in person["ended"]]
+            mine = logins.get(event["email"], [])
+            ended = [session for account in mine for session in account["sessions_before"] if session["id"] in account["ended"]]
             fact = {
                 "app": app,
                 "by": operator,
-                "removed": sum(len(person["removed"]) for person in _mine(event["email"], memberships)),
+                "removed": sum(len(account["removed"]) for account in members.get(event["email"], [])),
                 "ended": len(ended),
                 "sessions": ended,
-                "listings": _listings(event["email"], memberships, sessions),
+                "listings": _listings(event["email"], members, logins),
             }
             entries.append(_entry(event, f"recheck{event['look']}", fact))
     return entries
@@ -362,17 +365,20 @@ def _entry(event: Record, name: str, fact: Record) -> Record:
     return {"event": event["event"], "email": event["email"], "facts": {name: fact}}
 
 
-def _mine(email: str, result: Record) -> list[Record]:
-    """The accounts of one person in the result of a Console module."""
-    return [person for person in result.get("people", []) if person["email"].strip().lower() == email]
+def _by_person(result: Record) -> Accounts:
+    """The accounts in the result of a Console module, by the address of the person in lower case, who may have several."""
+    found: Accounts = {}
+    for account in result.get("people", []):
+        found.setdefault(account["email"].strip().lower(), []).append(account)
+    return found
 
 
-def _listings(email: str, memberships: Record, sessions: Record) -> list[Record]:
+def _listings(email: str, members: Accounts, logins: Accounts) -> list[Record]:
     """How the last listings of one person were made."""
     return [
-        {**person["listing"], "kind": kind}
-        for kind, result in (("memberships", memberships), ("sessions", sessions))
-        for person in _mine(email, result)
+        {**account["listing"], "kind": kind}
+        for kind, accounts in (("memberships", members), ("sessions", logins))
+        for account in accounts.get(email, [])
     ]
 
 
