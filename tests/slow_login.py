@@ -4,20 +4,27 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import threading
 import time
 import typing as t
 
-from pg8000 import native  # type: ignore[import-untyped]
+from pg8000 import DatabaseError, InterfaceError, native  # type: ignore[import-untyped]
 from psycopg2.extensions import parse_dsn
 
 CHALLENGE = (11).to_bytes(4, "big")  # the server has looked up the password, and waits for the client's proof of it
 
 
+LOGIN_SECONDS = 1.2  # must be shorter than the server's authentication_timeout
+APART_SECONDS = 0.4
+KEPT = 10  # so many log-ins go back further than the moment at which a rotation is noticed
+
+
 class HalfDoneLogin(threading.Thread):
     """Begins to log in with the password in C(url), and sends its proof of it only C(delay) seconds later.
 
-    C(begun) is set in between. C(link) is the session, or V(None) if there is none.
+    C(begun) is set in between. C(link) is the session, or V(None) if there is none: not yet, or it was refused.
     """
 
     def __init__(self, url: str, delay: float) -> None:
@@ -37,10 +44,18 @@ class HalfDoneLogin(threading.Thread):
                 handle(connection, data, context)
 
         where = self._where
-        self.link = Slow(
-            where["user"], host=where["host"], port=int(where["port"]), database=where["dbname"], password=where["password"],
-            ssl_context=True, timeout=30,
-        )  # fmt: skip
+        # The password may have changed before the log-in began.
+        with contextlib.suppress(DatabaseError, InterfaceError):
+            self.link = Slow(
+                where["user"], host=where["host"], port=int(where["port"]), database=where["dbname"], password=where["password"],
+                ssl_context=True, timeout=30,
+            )  # fmt: skip
+
+    def close(self) -> None:
+        self.join()
+        with contextlib.suppress(Exception):  # a line that is cut already
+            if self.link:
+                self.link.close()
 
     def answers(self) -> bool:
         """Whether the session is there and alive."""
@@ -53,27 +68,28 @@ class HalfDoneLogin(threading.Thread):
 class SlowClient(threading.Thread):
     """Logs in again and again with the same C(url), slowly, until C(rotated) says that the password changed meanwhile.
 
-    C(delay), in seconds, must be shorter than the server's authentication_timeout.
+    The log-ins overlap, so that whenever the password changes some of them are half done.
     """
 
-    def __init__(self, url: str, rotated: t.Callable[[], bool], delay: float = 1.2) -> None:
+    def __init__(self, url: str, rotated: t.Callable[[], bool]) -> None:
         super().__init__(daemon=True)
-        self._url, self._rotated, self._delay = url, rotated, delay
+        self._url, self._rotated = url, rotated
         self._stopping = threading.Event()
-        self.last: HalfDoneLogin | None = None
+        self._logins: collections.deque[HalfDoneLogin] = collections.deque()
 
     def run(self) -> None:
-        while not self._stopping.is_set() and not self._rotated():
-            if self.last and self.last.link:
-                self.last.link.close()
-            self.last = HalfDoneLogin(self._url, self._delay)
-            self.last.start()
-            self.last.join()
+        while not self._rotated():
+            self._logins.append(HalfDoneLogin(self._url, LOGIN_SECONDS))
+            self._logins[-1].start()
+            if len(self._logins) > KEPT:
+                self._logins.popleft().close()
+            if self._stopping.wait(APART_SECONDS):
+                return
 
     def stop(self) -> None:
         self._stopping.set()
         self.join()
 
     def answers(self) -> bool:
-        """Whether the last session that it got is alive."""
-        return self.last is not None and self.last.answers()
+        """Whether one of the last sessions that it got is alive."""
+        return any(login.answers() for login in tuple(self._logins))
