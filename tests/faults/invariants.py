@@ -22,7 +22,7 @@ from tests.e2e.world import ARCHIVER_PARAMETER, CONFIG_VARS, LEDGER, OPERATOR, R
 from tests.faults.cases import APPLICATION
 from tests.faults.runs import Run, claims
 from tests.leaks import Leaks
-from tests.slow_login import SlowClient
+from tests.slow_login import PATIENT_SERVER, SlowClient
 
 PARKED = "/raxx/sandbox/raptor/RAPTOR_APP_DB_URL"
 SETTLE_SECONDS = 10.0
@@ -60,6 +60,10 @@ class Story:
         # What the leaver has open on their own machine.
         self.sessions = {name: psycopg2.connect(url, sslmode="require") for name, url in self.old_urls.items()}
         if self.slow_logins:
+            with contextlib.closing(psycopg2.connect(self.sandbox.at["databases"]["raptor"])) as link, link.cursor() as cursor:
+                link.autocommit = True
+                cursor.execute("ALTER SYSTEM SET authentication_timeout = %s", (PATIENT_SERVER,))
+                cursor.execute("SELECT pg_reload_conf()")
             self.slow = {name: SlowClient(url, partial(self._rotated, name)) for name, url in self.old_urls.items()}
             for client in self.slow.values():
                 client.start()
