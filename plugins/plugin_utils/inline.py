@@ -16,7 +16,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible.plugins.loader import filter_loader, test_loader
+from ansible.plugins.loader import filter_loader, lookup_loader, test_loader
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._in_charge import watched
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import (
@@ -31,9 +31,12 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._module import (
 )
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS
 
-# The controller evaluates no filter and no test, so without this each worker would read all of them anew.
+# The controller evaluates no expression, so without this each worker would read anew what nearly all of them use.
 filter_loader.get("ansible.builtin.default")
 test_loader.get("ansible.builtin.defined")
+lookup_loader.get("ansible.builtin.env", class_only=True)
+lookup_loader.get("ansible.builtin.vars", class_only=True)
+import_module("ansible_collections.raxx.deprovision.plugins.filter.run_data")
 
 
 # What playbooks/attest.yml says, too. Its tasks can be skipped (--start-at-task, --skip-tags), this cannot.

@@ -115,7 +115,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Run:
     collection = work / "ansible_collections" / "raxx" / "deprovision"
     (collection / "plugins" / "modules").mkdir(parents=True)
     (collection / "meta").mkdir()
-    for name in ("module_utils", "plugin_utils"):
+    for name in ("filter", "module_utils", "plugin_utils"):
         (collection / "plugins" / name).symlink_to(ROOT / "plugins" / name)
     (collection / "plugins" / "action").mkdir()
     (collection / "plugins" / "action" / "probe.py").write_text(
