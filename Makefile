@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
 unexport PYTHONPATH
 
-.PHONY: help setup lint docs format unit test browser conformance sanity molecule faults bench demo clean
+.PHONY: help setup lint docs format unit test checker browser conformance sanity molecule faults bench demo clean
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -46,9 +46,13 @@ format: setup ## Lets ruff put the Python code in order
 unit: setup ## The unit tests only: seconds
 	pytest --quiet --numprocesses 2 --dist loadfile tests/unit
 
-# A file's tests stay in one process, because they share what is costly to start.
+# A file's tests stay in one process, because they share what is costly to start. The long ones come first, as their names have it.
+# A run waits for other processes a quarter of its time, so there are three for two cores.
 test: lint ## Everything that must pass
-	pytest --numprocesses 2 --dist loadfile
+	pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+
+checker: setup ## What looks for violated invariants is looked at itself: each safeguard switched off must be found
+	pytest --numprocesses 2 tests/checker
 
 browser: setup ## The report in a headless Chromium, which it installs below build/
 	$(BIN)/python -m tests.browser.chromium

@@ -1,20 +1,25 @@
 # Copyright (c) 2026 Raxx
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Half of the sample of the matrix; the other half is in a file of its own, so that both are played side by side."""
+"""A part of the matrix as tests. The cases are chosen by seed from each stratum, and two are played at a time."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.faults.matrix import Outcome
-from tests.faults.sampled import CASES, outcomes
+from tests.faults.cases import sample
+from tests.faults.matrix import Matrix, Outcome, baseline
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+
+CASES = 30
+SEED = 20261124
 
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
-    return outcomes(tmp_path_factory.mktemp("faults"), 1)
+    place = tmp_path_factory.mktemp("faults")
+    straight = baseline(place / "baseline")
+    return Matrix(place, straight.claims).play(sample(straight.matrix, CASES, seed=SEED))
 
 
 @pytest.mark.parametrize("number", range(CASES))
