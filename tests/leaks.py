@@ -67,10 +67,10 @@ class Leaks:
 
 
 class CommandLines:
-    """Notes the argument list of every process that runs while the C(with) block does."""
+    """Notes the argument list of every process that runs while the C(with) block does: in C(seen), each once, in order."""
 
     def __init__(self) -> None:
-        self.seen: set[bytes] = set()
+        self.seen: dict[bytes, None] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -87,7 +87,7 @@ class CommandLines:
             for entry in Path("/proc").iterdir():
                 if entry.name.isdecimal():
                     try:
-                        self.seen.add((entry / "cmdline").read_bytes())
+                        self.seen[(entry / "cmdline").read_bytes()] = None
                     except OSError:
                         continue  # it has ended
             if self._ended.wait(SAMPLE_SECONDS):
