@@ -82,7 +82,7 @@ def story(sandbox: Sandbox) -> t.Iterator[Story]:
 
     checked_again = deprovision(sandbox, LEAVER, check=True, evidence=run.place / "evidence")
     yield Story(
-        sandbox, before, old_urls, old_releases, checked, after_check, survived, commands.seen, run, result, restarted, after,
+        sandbox, before, old_urls, old_releases, checked, after_check, survived, set(commands.seen), run, result, restarted, after,
         again, after_again, result_again, checked_again, sandbox.dump(), sessions,
     )  # fmt: skip
     for session in sessions.values():
