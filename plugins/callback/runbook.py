@@ -83,6 +83,8 @@ COLOURS = {
     view.WARN: SETTINGS.COLOR_WARN,
     view.NEXT: SETTINGS.COLOR_HIGHLIGHT,
 }
+# A task that is skipped is over sooner, so what lasts longer has begun the step that it belongs to.
+BEGUN_AFTER = 0.3
 # Without a terminal: seconds after which a wait is said, and between two lines of the same wait.
 SAY_AFTER = 10.0
 SAY_EVERY = 60.0
@@ -171,10 +173,9 @@ class CallbackModule(Default):
         wait = self._wait(host, task)
         with self._lock:
             wait.row = self._rows[host.name] = self._row(role, host, task)
-            self._list.waits[host.name, task._uuid] = wait
             # What is handed out belongs to both credentials, and may be nothing.
-            if self._action(task).startswith(PREFIX) and role != "step23_distribute":
-                self._changed_rows(self._list.begin(wait.row, time.monotonic()))
+            wait.begins = self._action(task).startswith(PREFIX) and role != "step23_distribute"
+            self._list.waits[host.name, task._uuid] = wait
 
     def _wait(self, host: t.Any, task: t.Any) -> view.Wait:
         name = self._action(task).removeprefix(PREFIX)
@@ -250,7 +251,7 @@ class CallbackModule(Default):
             self._milestones(self._rows.get(result.host.name, ""), str(about or result.host.name), result.result)
 
     def v2_runner_on_skipped(self, result: t.Any) -> None:
-        self._over(result)
+        self._over(result, skipped=True)
         self._handle_warnings(result.result)
 
     def v2_runner_item_on_skipped(self, result: t.Any) -> None:
@@ -280,14 +281,27 @@ class CallbackModule(Default):
             self._list.fail(row, time.monotonic())
         self._failure(result, row, "UNREACHABLE")
 
-    def _over(self, result: t.Any) -> str:
+    def _over(self, result: t.Any, *, skipped: bool = False) -> str:
         """A task has ended. Returns its row."""
         if self._action(result.task) == PAUSE and self._screen:
             self._screen.hold(on=False)
         with self._lock:
             wait = self._list.waits.pop((result.host.name, result.task._uuid), None)
+            if wait and not skipped:
+                self._begin(wait)
             self._said.pop((result.host.name, result.task._uuid), None)
         return wait.row if wait else self._rows.get(result.host.name, "")
+
+    def _begin(self, wait: view.Wait) -> None:
+        if wait.begins:
+            wait.begins = False
+            self._changed_rows(self._list.begin(wait.row, time.monotonic()))
+
+    def _begin_what_lasts(self) -> None:
+        now = time.monotonic()
+        for wait in self._list.waits.values():
+            if now - wait.since >= BEGUN_AFTER:
+                self._begin(wait)
 
     def _finish(self, row: str) -> None:
         with self._lock:
@@ -397,6 +411,7 @@ class CallbackModule(Default):
 
     def _live(self, columns: int, rows: int) -> tuple[list[str], list[int]]:
         with self._lock:
+            self._begin_what_lasts()
             found = view.lines(self._list, time.monotonic(), columns, rows - 1)
         painted = ["".join(stringc(piece, COLOURS[kind]) if COLOURS[kind] else piece for piece, kind in line) for line in found]
         # A blank line keeps what is above apart.
@@ -404,9 +419,10 @@ class CallbackModule(Default):
 
     def _heartbeat(self) -> None:
         """Without a terminal: what lasts long is said, so that nobody thinks the run hangs."""
-        while not self._end.wait(1):
+        while not self._end.wait(BEGUN_AFTER):
             now = time.monotonic()
             with self._lock:
+                self._begin_what_lasts()
                 due = [
                     (key, wait)
                     for key, wait in self._list.waits.items()

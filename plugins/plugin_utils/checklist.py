@@ -75,7 +75,7 @@ _BAR = 20
 class Wait:
     """A task that is under way. C(bound) is the longest time that it may take, in seconds, if it has one.
 
-    It is worth showing after C(shown_after) seconds.
+    It is worth showing after C(shown_after) seconds. C(begins): the row begins with it, unless it turns out to be skipped.
     """
 
     host: str
@@ -84,6 +84,7 @@ class Wait:
     row: str = ""
     bound: float | None = None
     shown_after: float = 0.0
+    begins: bool = False
 
     def words(self, now: float) -> str:
         spent = clock(now - self.since)

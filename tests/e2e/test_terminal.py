@@ -191,6 +191,17 @@ def test_a_hidden_failure_is_said_by_what_the_playbook_keeps_of_it(sandbox: Sand
     assert re.search(r"  What  .*Heroku.*\n  Next  .*\n  Code  [a-z_]+", done.stdout), done.stdout
 
 
+def test_a_step_that_is_not_reached_is_not_said_to_have_begun(sandbox: Sandbox, watched: Seen) -> None:
+    sandbox.fault("aws", ".", "error")
+    try:
+        done = in_pipe(sandbox, "jordan.smithers@raxx.example")
+    finally:
+        sandbox.mend()
+    said = re.findall(r"^ +\d+:\d\d  \[(.)\] (\w+)", done.stdout, re.MULTILINE)
+    assert ("x", "1b") in said
+    assert {row for _mark, row in said} == {"P", "1a", "1b", "7"}, done.stdout
+
+
 def test_a_refusal_is_the_last_line(sandbox: Sandbox, watched: Seen) -> None:
     done = in_pipe(sandbox, "jordan.smit@raxx.example")
     assert done.returncode == 2
