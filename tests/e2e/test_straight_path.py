@@ -82,8 +82,8 @@ def story(sandbox: Sandbox) -> t.Iterator[Story]:
 
     checked_again = deprovision(sandbox, LEAVER, check=True, evidence=run.place / "evidence")
     yield Story(
-        sandbox, before, old_urls, old_releases, checked, after_check, survived, set(commands.seen), run, result, restarted, after,
-        again, after_again, result_again, checked_again, sandbox.dump(), sessions,
+        sandbox, before, old_urls, old_releases, checked, after_check, survived, set(commands.seen), run, result, restarted,
+        after, again, after_again, result_again, checked_again, sandbox.dump(), sessions,
     )  # fmt: skip
     for session in sessions.values():
         session.close()
