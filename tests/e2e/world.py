@@ -168,9 +168,14 @@ class Sandbox:
         session = self.heroku(f"/apps/{RAPTOR}/log-sessions", "POST", {"lines": 1500, "tail": False})
         return requests.get(session["logplex_url"], timeout=30).text.splitlines()
 
+    def credential(self, name: str) -> Record:
+        """A credential as Heroku's Data API gives it."""
+        found: Record = self.heroku(f"/postgres/v0/databases/{ADDON}/credentials/{name}")
+        return found
+
     def credential_url(self, name: str) -> str:
         """The connection URL of a credential as Heroku's Data API gives it."""
-        credential = self.heroku(f"/postgres/v0/databases/{ADDON}/credentials/{name}")
+        credential = self.credential(name)
         active = next(entry for entry in credential["credentials"] if entry["state"] == "active")
         login = f"{quote(active['user'], safe='')}:{quote(active['password'], safe='')}"
         return f"postgres://{login}@{credential['host']}:{credential['port']}/{credential['database']}"

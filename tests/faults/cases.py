@@ -12,8 +12,12 @@ from dataclasses import dataclass, field
 CREDENTIALS = ("raptor_app", "audit_archiver")
 APPLICATION = "raxx.deprovision"
 RANDOM_KILLS = 30
-KILLS = 4  # in one case
+# In one case: at tasks, and at random moments.
+KILLS = 5
+KILLS_AT_RANDOM = 3
 MOMENTS_SEED = 1
+# A sample takes at most so many of those that are slow.
+SLOW = {"stalled": 1, "kill-tasks": 2, "kill-time": 2}
 # The clients of the matrix wait less long than usual, for a stall must outlast them.
 TIMEOUTS = {"aws": 4, "database": 3, "heroku": 4, "infisical": 4, "freescout": 4}
 STALL_SECONDS = {"aws": 5.0, "postgres": 8.0, "heroku": 6.0, "infisical": 6.0, "freescout": 6.0}
@@ -57,17 +61,17 @@ class Call:
 class Case:
     """C(stratum) is what a sample takes some of each of.
 
-    C(kill_tasks) are the tasks at which the first runs are killed, one each. C(kill_whole) kills workers as well, as when the
-    machine dies. C(first) is a run that must change nothing, before all others: a check run, or one that cannot write its
-    evidence. With C(slow_logins) the leaver's clients are half way through a log-in when the passwords change. With C(again) one
-    more run follows when everything is complete.
+    C(kill_tasks) are the tasks at which the first runs are killed, one each; C(kill_after) are seconds of their time instead.
+    C(kill_whole) kills workers as well, as when the machine dies. C(first) is a run that must change nothing, before all others:
+    a check run, or one that cannot write its evidence. With C(slow_logins) the leaver's clients are half way through a log-in
+    when the passwords change. With C(again) one more run follows when everything is complete.
     """
 
     id: str
     stratum: str
     fault: Record | None = None
     kill_tasks: tuple[int, ...] = ()
-    kill_after: float | None = None
+    kill_after: tuple[float, ...] = ()
     kill_whole: bool = False
     together: tuple[float, ...] = ()
     first: t.Literal["", "check", "no-evidence"] = ""
@@ -83,7 +87,7 @@ class Case:
 
     @property
     def killed(self) -> bool:
-        return bool(self.kill_tasks) or self.kill_after is not None
+        return bool(self.kill_tasks or self.kill_after)
 
 
 def calls(log: t.Iterable[Record]) -> list[Call]:
@@ -130,9 +134,9 @@ def cases(log: t.Iterable[Record], tasks: int, seconds: float, people: t.Sequenc
     for number in range(1, apart + 1):
         at = tuple(range(number, tasks + 1, apart))
         found.append(Case("kill-tasks=" + "+".join(f"{task:03}" for task in at), "kill-tasks", kill_tasks=at))
-    for number in range(1, RANDOM_KILLS + 1):
-        moment = round(chance.uniform(0.3, seconds), 2)
-        found.append(Case(f"kill-time={number:02}", "kill-time", kill_after=moment, kill_whole=number % 2 == 0))
+    for number in range(RANDOM_KILLS // KILLS_AT_RANDOM):
+        moments = tuple(round(chance.uniform(0.3, seconds), 2) for _ in range(KILLS_AT_RANDOM))
+        found.append(Case(f"kill-time={number + 1:02}", "kill-time", kill_after=moments, kill_whole=number % 2 == 0))
     first, second = people[:2]
     for number, offset in enumerate((0.0, 0.0, 0.5, 1.5, 3.0, round(seconds / 2, 1))):
         who = (first, second) if number == 1 else (first, first)
@@ -146,14 +150,15 @@ def cases(log: t.Iterable[Record], tasks: int, seconds: float, people: t.Sequenc
 
 
 def sample(matrix: t.Sequence[Case], number: int, *, seed: int) -> list[Case]:
-    """C(number) cases, as many of each stratum as there are. Stalls are slow, so one of them is enough."""
+    """C(number) cases, as many of each stratum as there are, but few of the slow ones."""
     chance = random.Random(seed)
     strata: dict[str, list[Case]] = {}
     for case in matrix:
         strata.setdefault(case.stratum, []).append(case)
     for members in strata.values():
         chance.shuffle(members)
-    strata["stalled"] = strata["stalled"][:1]
+    for stratum, most in SLOW.items():
+        strata[stratum] = strata[stratum][:most]
     chosen: list[Case] = []
     while len(chosen) < number:
         for members in strata.values():

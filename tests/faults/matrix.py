@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import time
 import traceback
@@ -138,10 +139,11 @@ def _play(
 def _first(case: Case, sandbox: Sandbox, place: Path, root: Path) -> t.Iterator[Run]:
     """The run that something happens to, or the runs that happen at once."""
     if not case.together:
-        for number, task in enumerate(case.kill_tasks or [None], 1):
+        kills = itertools.zip_longest(case.kill_tasks, case.kill_after) if case.killed else [(None, None)]
+        for number, (task, moment) in enumerate(kills, 1):
             running = Running(sandbox, place / f"run-{number}", LEAVER, root=root, kill_task=task, runner=case.runner)
-            if case.kill_after is not None:
-                running.kill_after(case.kill_after, whole=case.kill_whole)
+            if moment is not None:
+                running.kill_after(moment, whole=case.kill_whole)
             yield running.wait()
         return
     going = []
