@@ -49,7 +49,7 @@ unit: setup ## The unit tests only: seconds
 # A file's tests stay in one process, because they share what is costly to start. The long ones come first, as their names have it.
 # A run waits for other processes a quarter of its time, so there are three for two cores.
 test: lint ## Everything that must pass
-	pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 15
 
 checker: setup ## What looks for violated invariants is looked at itself: each safeguard switched off must be found
 	pytest --numprocesses 2 tests/checker
@@ -58,7 +58,7 @@ browser: setup ## The report in a headless Chromium, which it installs below bui
 	$(BIN)/python -m tests.browser.chromium
 	pytest tests/browser
 
-conformance: setup ## The runbook's own commands with the real heroku, aws, psql and curl, which it installs below build/
+conformance: setup ## The runbook's own commands with the real heroku, aws, psql and curl (installed below build/); AWX's own modules
 	$(BIN)/python -m tests.conformance.clients
 	pytest tests/conformance
 

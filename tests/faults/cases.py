@@ -17,7 +17,7 @@ KILLS = 5
 KILLS_AT_RANDOM = 3
 MOMENTS_SEED = 1
 # A sample takes at most so many of those that are slow.
-SLOW = {"stalled": 1, "kill-tasks": 2, "kill-time": 2}
+SLOW = {"stalled": 1, "down": 1, "kill-tasks": 1, "kill-time": 1, "two-runs": 2}
 # The clients of the matrix wait less long than usual, for a stall must outlast them.
 TIMEOUTS = {"aws": 4, "database": 3, "heroku": 4, "infisical": 4, "freescout": 4}
 STALL_SECONDS = {"aws": 5.0, "postgres": 8.0, "heroku": 6.0, "infisical": 6.0, "freescout": 6.0}
