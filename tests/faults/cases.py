@@ -135,7 +135,7 @@ def cases(log: t.Iterable[Record], tasks: int, seconds: float, people: t.Sequenc
         at = tuple(range(number, tasks + 1, apart))
         found.append(Case("kill-tasks=" + "+".join(f"{task:03}" for task in at), "kill-tasks", kill_tasks=at))
     for number in range(RANDOM_KILLS // KILLS_AT_RANDOM):
-        moments = tuple(round(chance.uniform(0.3, seconds), 2) for _ in range(KILLS_AT_RANDOM))
+        moments = tuple(round(chance.uniform(0.3, seconds), 2) for __ in range(KILLS_AT_RANDOM))
         found.append(Case(f"kill-time={number + 1:02}", "kill-time", kill_after=moments, kill_whole=number % 2 == 0))
     first, second = people[:2]
     for number, offset in enumerate((0.0, 0.0, 0.5, 1.5, 3.0, round(seconds / 2, 1))):
