@@ -62,7 +62,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class Call:
-    """A request that reached a system. `writes` says whether it may change anything; `struck` is the kind of fault it met."""
+    """A request that reached a system. `writes` says whether it may change anything; `struck` is the kind of fault it met.
+
+    `values` is a hash that tells statements apart that differ only in their literals.
+    """
 
     at: float
     system: str
@@ -70,6 +73,7 @@ class Call:
     path: str
     writes: bool
     struck: Kind | None
+    values: str = ""
 
 
 class FaultBook:
@@ -80,8 +84,8 @@ class FaultBook:
         self._faults: list[Fault] = []
         self._calls: deque[Call] = deque(maxlen=MOST_CALLS)
 
-    def note(self, system: str, method: str, path: str, *, writes: bool, struck: Kind | None) -> None:
-        self._calls.append(Call(time.time(), system, method, path, writes, struck))
+    def note(self, system: str, method: str, path: str, *, writes: bool, struck: Kind | None, values: str = "") -> None:
+        self._calls.append(Call(time.time(), system, method, path, writes, struck, values))
         with self._lock:
             for fault in self._faults:
                 if fault.after is not None and fault.system == system and re.search(fault.after, path):

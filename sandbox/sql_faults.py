@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import re
 import struct
 from asyncio import StreamReader, StreamWriter
@@ -60,10 +61,11 @@ class FaultySession:
 
     async def _statement(self, message: bytes, sql: str) -> None:
         verb, writes = self._describe(sql)
-        name = f"{self._application}: {sql if verb != 'COMMIT' else ' '.join(['COMMIT of', *self._written])}"
-        name = re.sub(r"'(?:[^']|'')*'", "?", " ".join(name.split()))
+        whole = f"{self._application}: {sql if verb != 'COMMIT' else ' '.join(['COMMIT of', *self._written])}"
+        name = re.sub(r"'(?:[^']|'')*'", "?", " ".join(whole.split()))
         fault = self._faults.take("postgres", verb, name, lambda fault: fault.kind in POSSIBLE)
-        self._faults.note("postgres", verb, name, writes=writes, struck=fault.kind if fault else None)
+        values = hashlib.sha256(whole.encode()).hexdigest()[:8]
+        self._faults.note("postgres", verb, name, writes=writes, struck=fault.kind if fault else None, values=values)
         if verb in ("COMMIT", "ROLLBACK"):
             self._written.clear()
         elif writes:
