@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import time
 import traceback
@@ -139,8 +138,8 @@ def _play(
 def _first(case: Case, sandbox: Sandbox, place: Path, root: Path) -> t.Iterator[Run]:
     """The run that something happens to, or the runs that happen at once."""
     if not case.together:
-        kills = itertools.zip_longest(case.kill_tasks, case.kill_after) if case.killed else [(None, None)]
-        for number, (task, moment) in enumerate(kills, 1):
+        kills = [(task, None) for task in case.kill_tasks] + [(None, moment) for moment in case.kill_after]
+        for number, (task, moment) in enumerate(kills or [(None, None)], 1):
             running = Running(sandbox, place / f"run-{number}", LEAVER, root=root, kill_task=task, runner=case.runner)
             if moment is not None:
                 running.kill_after(moment, whole=case.kill_whole)
