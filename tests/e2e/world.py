@@ -175,10 +175,7 @@ class Sandbox:
 
     def credential_url(self, name: str) -> str:
         """The connection URL of a credential as Heroku's Data API gives it."""
-        credential = self.credential(name)
-        active = next(entry for entry in credential["credentials"] if entry["state"] == "active")
-        login = f"{quote(active['user'], safe='')}:{quote(active['password'], safe='')}"
-        return f"postgres://{login}@{credential['host']}:{credential['port']}/{credential['database']}"
+        return active_url(self.credential(name))
 
     def vault(self) -> str:
         """The URL of raptor_app that the vault holds."""
@@ -236,6 +233,13 @@ class Sandbox:
         """How often each credential has got a new password for its own user, by the URLs that ever lived."""
         urls = [urlsplit(secret) for secret in self.secrets() if secret.startswith("postgres")]
         return {name: len({url.password for url in urls if url.username == name}) - 1 for name in CONFIG_VARS}
+
+
+def active_url(credential: Record) -> str:
+    """The connection URL in a credential as Heroku's Data API gives it. Raises StopIteration while no log-in is active."""
+    active = next(entry for entry in credential["credentials"] if entry["state"] == "active")
+    login = f"{quote(active['user'], safe='')}:{quote(active['password'], safe='')}"
+    return f"postgres://{login}@{credential['host']}:{credential['port']}/{credential['database']}"
 
 
 def login_state(url: str) -> str:

@@ -18,7 +18,17 @@ import psycopg2
 import requests
 from psycopg2.extensions import connection
 
-from tests.e2e.world import ARCHIVER_PARAMETER, CONFIG_VARS, LEDGER, OPERATOR, RAPTOR, Record, Sandbox, login_state
+from tests.e2e.world import (
+    ARCHIVER_PARAMETER,
+    CONFIG_VARS,
+    LEDGER,
+    OPERATOR,
+    RAPTOR,
+    Record,
+    Sandbox,
+    active_url,
+    login_state,
+)
 from tests.faults.cases import APPLICATION
 from tests.faults.runs import Run, claims
 from tests.leaks import Leaks
@@ -88,8 +98,9 @@ class Story:
         while time.monotonic() < deadline:
             self.dump, self.config = self.sandbox.dump(), self.sandbox.config()
             with contextlib.suppress(StopIteration):
-                self.urls = {name: self.sandbox.credential_url(name) for name in CONFIG_VARS}
-                if all(self.sandbox.credential(name)["state"] == "active" for name in CONFIG_VARS):
+                found = {name: self.sandbox.credential(name) for name in CONFIG_VARS}
+                self.urls = {name: active_url(credential) for name, credential in found.items()}
+                if all(credential["state"] == "active" for credential in found.values()):
                     break
             time.sleep(0.1)
 
@@ -123,8 +134,9 @@ class Story:
 
 def keeps_a_working_credential(story: Story) -> t.Iterator[str]:
     """I1"""
-    # A worker that outlived its run may have rotated between the look and the log-in.
-    if any(login_state(url) != "ok" for url in story.urls.values()):
+    # Workers that outlived their run may rotate between a look and the log-in, each its own credential.
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while any(login_state(url) != "ok" for url in story.urls.values()) and time.monotonic() < deadline:
         story.look()
     for name, url in story.urls.items():
         if (state := login_state(url)) != "ok":
