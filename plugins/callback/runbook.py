@@ -100,7 +100,7 @@ class CallbackModule(Default):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._list = view.Checklist(time.monotonic())
-        self._lock = threading.RLock()
+        self._lock = self._display._lock  # for the list too, so that there is no order in which locks could be taken
         self._screen: Screen | None = None
         self._end = threading.Event()
         self._said: dict[t.Hashable, float] = {}
@@ -123,7 +123,7 @@ class CallbackModule(Default):
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
         self._list.use(role for play in playbook.get_plays() for block in play.compile() for role in _roles(block))
         if Screen.possible(sys.stdout):
-            self._screen = Screen(self._live)
+            self._screen = Screen(self._live, self._lock)
             self._screen.start()
         else:
             threading.Thread(target=self._heartbeat, name="runbook", daemon=True).start()

@@ -23,11 +23,16 @@ class Screen:
 
     A thread draws twice a second, for waits end by themselves. It writes to the terminal and does nothing else. Ansible's workers
     are forks; they give up C(sys.stdout) first of all and never come here.
+
+    C(lock) must be the one that Ansible's display holds while it writes or forks: a lock of its own, taken before that one here
+    and after it there, would let both wait for each other for ever.
     """
 
-    def __init__(self, render: t.Callable[[int, int], tuple[list[str], list[int]]], streams: t.Any = sys) -> None:
+    def __init__(
+        self, render: t.Callable[[int, int], tuple[list[str], list[int]]], lock: threading.RLock, streams: t.Any = sys
+    ) -> None:
         self._render = render
-        self._lock = threading.RLock()
+        self._lock = lock
         self._widths: list[int] = []
         self._drawn: list[str] = []
         self._finished_line = True

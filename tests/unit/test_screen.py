@@ -9,10 +9,12 @@ import os
 import pty
 import struct
 import termios
+import threading
 import typing as t
 
 import pyte
 import pytest
+from ansible.utils.display import _synchronize_textiowrapper
 from ansible_collections.raxx.deprovision.plugins.plugin_utils.screen import Screen
 
 
@@ -63,7 +65,7 @@ def lines() -> Lines:
 
 @pytest.fixture
 def screen(terminal: Terminal, lines: Lines) -> t.Iterator[Screen]:
-    made = Screen(lines, terminal)
+    made = Screen(lines, threading.RLock(), terminal)
     made.start()
     made.draw()
     yield made
@@ -84,6 +86,32 @@ def test_whatever_is_written_stays_above(terminal: Terminal, screen: Screen) -> 
     terminal.stdout.write("a result\n")
     terminal.stderr.write("[WARNING]: of somebody else\n")
     assert terminal.shows() == ["a result", "[WARNING]: of somebody else", "one", "two"]
+
+
+def test_drawing_and_a_message_of_ansible_do_not_wait_for_each_other(terminal: Terminal, lines: Lines) -> None:
+    """Ansible holds its lock while it writes a message, and whoever else writes to the terminal needs the same lock."""
+    lock, drawing, writing = threading.RLock(), threading.Event(), threading.Event()
+    _synchronize_textiowrapper(terminal.stdout, lock)
+
+    def render(columns: int, rows: int) -> tuple[list[str], list[int]]:
+        drawing.set()
+        writing.wait(0.5)
+        return lines(columns, rows)
+
+    def message() -> None:
+        with lock:
+            writing.set()
+            terminal.stdout.write("a message\n")
+
+    made = Screen(render, lock, terminal)
+    made.start()
+    assert drawing.wait(5)
+    writer = threading.Thread(target=message, daemon=True)
+    writer.start()
+    writer.join(5)
+    assert not writer.is_alive(), "they wait for each other"
+    made.stop(keep=True)
+    assert terminal.shows() == ["a message", "one", "two"]
 
 
 def test_nothing_is_drawn_into_a_line_that_is_not_finished(terminal: Terminal, screen: Screen) -> None:
@@ -136,7 +164,7 @@ def test_nothing_that_is_drawn_again_gets_into_the_history(terminal: Terminal, s
 
 @pytest.mark.parametrize(("keep", "left"), [(True, ["one", "two"]), (False, [])])
 def test_the_end_gives_everything_back(terminal: Terminal, lines: Lines, keep: bool, left: list[str]) -> None:
-    screen = Screen(lines, terminal)
+    screen = Screen(lines, threading.RLock(), terminal)
     screen.start()
     screen.draw()
     screen.stop(keep=keep)
