@@ -66,7 +66,7 @@ KINDS = [
     Kind(r"freescout PUT", "FreeScout: close", "7"),
     Kind(r"aws \S+ GetCallerIdentity", "STS: identity", "P3"),
     Kind(r"aws \S+ PutParameter \S+/canary/", "SSM: canary, write", "P3: that the ledger can be written"),
-    Kind(r"aws \S+ GetParameter \S+/canary/", "SSM: canary, read", "P3"),
+    Kind(r"aws \S+ GetParameters \S+/canary/", "SSM: canary, read", "P3"),
     Kind(r"aws \S+ DeleteParameter \S+/canary/", "SSM: canary, remove", "P3"),
     Kind(r"aws \S+ GetParametersByPath \S+/attestations", "SSM: attestations", "S5: the last rehearsal"),
     Kind(
@@ -82,6 +82,11 @@ KINDS = [
         rf"aws \S+ PutParameter \S+{PERSON}/",
         "SSM: fact of a person",
         "P5, C1, P4, C5, C6, 7: opened, before, lockout, ticket, recheck, sealed, audit row, closed",
+    ),
+    Kind(
+        rf"aws \S+ GetParameters \S+{PERSON}",
+        "SSM: facts of several people, read",
+        "C1, P4, C5, 6, 7: whether what is to be written is there; ten in a call",
     ),
     Kind(rf"aws \S+ GetParametersByPath \S+{PERSON}", "SSM: facts of a person, read", "I12: what is known already"),
     Kind(rf"aws \S+ PutParameter \S+{CREDENTIAL}/(key|old)", "SSM: what a continued run needs, write", "I12"),

@@ -316,6 +316,8 @@ class Floor:
             self._sts.get_caller_identity()
         elif operation == "GetParametersByPath":
             self._ssm.get_parameters_by_path(Path=name, Recursive=True, WithDecryption=True)
+        elif operation == "GetParameters":
+            self._ssm.get_parameters(Names=name.split(), WithDecryption=True)
         elif operation == "PutParameter":
             self._ssm.put_parameter(Name=self._own + name, Value=LEDGER_VALUE, Type="String", Overwrite=True)
         elif operation == "GetParameter":

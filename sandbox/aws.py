@@ -30,7 +30,7 @@ LEVELS = 15
 class AwsDialect(Dialect):
     """A fault's path is matched on the operation: the end of X-Amz-Target, or the form's Action (STS).
 
-    The name or path of the parameter follows it after a space.
+    The names or the path of the parameters follow it after a space.
     """
 
     content_type = CONTENT_TYPE
@@ -39,7 +39,9 @@ class AwsDialect(Dialect):
         target = request.headers.get("X-Amz-Target", "")
         if target:
             asked = request.get_json(force=True, silent=True) or {}
-            return " ".join(filter(None, (target.rpartition(".")[2], asked.get("Name") or asked.get("Path"))))
+            return " ".join(
+                filter(None, (target.rpartition(".")[2], asked.get("Name") or asked.get("Path"), *asked.get("Names", [])))
+            )
         return parse_qs(request.get_data(as_text=True)).get("Action", [""])[0]
 
     def reads(self, request: Request) -> bool:

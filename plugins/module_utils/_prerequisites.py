@@ -253,7 +253,7 @@ def _aws(params: Params, check_mode: bool) -> str:
     identity = client.whoami()
     canary = f"{params['ledger_prefix'].rstrip('/')}/canary/{secrets.token_hex(8)}"
     if check_mode:
-        client.get(canary)
+        client.get_many([canary])
         return f"{identity} may read {params['ledger_prefix']}"
     _write_canary(client, canary)
     return f"{identity} may write {params['ledger_prefix']}"
@@ -283,7 +283,8 @@ def _write_canary(client: SsmClient, name: str) -> None:
             raise
         if client.get(name) is None:
             client.create(name, "canary", secure=True)
-    written = client.get(name)
+    # Read as the ledger's facts are, which takes a right that nothing needs before the lock-out.
+    written = client.get_many([name]).get(name)
     # That it can be written is proved by now; one that stays all the same is worth nothing to anybody.
     with contextlib.suppress(DeprovisionError):
         _delete_canary(client, name)

@@ -33,6 +33,8 @@ except ImportError:  # reported by _module.execute, which knows which library th
 SYSTEM = "AWS SSM"
 # Pauses before a call is made again, in seconds: a read for any passing trouble, a write only if it was surely not carried out.
 RETRY_DELAYS = (0.5, 1.0, 2.0)
+# GetParameters takes no more names.
+MOST_NAMES = 10
 # No further attempt is begun after so many seconds; each takes at most the time-out.
 RETRY_BUDGET = 12.0
 
@@ -119,6 +121,17 @@ class SsmClient:
                 return None
             raise
         return Parameter.from_answer(_part(answer, "Parameter"))
+
+    def get_many(self, names: t.Sequence[str]) -> dict[str, Parameter]:
+        """Those of C(names) that the store has, decrypted, by their names. It takes one call for each ten of them."""
+        found: dict[str, Parameter] = {}
+        distinct = list(dict.fromkeys(names))
+        for start in range(0, len(distinct), MOST_NAMES):
+            some = distinct[start : start + MOST_NAMES]
+            answer = self._call("get_parameters", f"{some[0]} and {len(some) - 1} more", Names=some, WithDecryption=True)
+            for parameter in map(Parameter.from_answer, _part(answer, "Parameters")):
+                found[parameter.name] = parameter
+        return found
 
     def read_back(self, name: str, value: str | None) -> Parameter | None:
         """The parameter after a write of C(value) (V(None) for a deletion). Reads again for a while if it is not so yet."""

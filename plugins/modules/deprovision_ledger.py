@@ -180,15 +180,17 @@ def run(params: Params, check_mode: bool) -> Result:
     if params["credential"]:
         return _rotation(ledger, params, check_mode)
 
-    def record(entry: Params) -> Result:
-        email, event = entry["email"], entry["event"]
-        known = _known(ledger.event_facts(email, event))
-        return _recorded(
-            entry["facts"], params["subject"], known, lambda facts: ledger.record_event(email, event, facts), check_mode
-        )
+    entries = [(entry["email"], entry["event"], _stamped(entry["facts"], params["subject"])) for entry in params["events"]]
+    known = [_known(facts) for facts in ledger.known_facts(entries)]
 
-    recorded = each(record, params["events"])
-    results = [{"event": entry["event"], **result} for entry, result in zip(params["events"], recorded, strict=True)]
+    def record(entry: tuple[tuple[str, str, Facts], Facts]) -> Result:
+        (email, event, wanted), known = entry
+        return {
+            "event": event,
+            **_recorded(wanted, known, lambda facts: ledger.record_event(email, event, facts), check_mode),
+        }
+
+    results = each(record, list(zip(entries, known, strict=True)))
     missing = {result["event"]: {name: result["facts"][name] for name in result["recorded"]} for result in results}
     return {
         "changed": any(missing.values()),
@@ -201,9 +203,8 @@ def _rotation(ledger: Ledger, params: Params, check_mode: bool) -> Result:
     credential, number = params["credential"], params["rotation"]
     rotation = ledger.rotation(credential, number)
     known = _known(rotation.facts if rotation else None)
-    result = _recorded(
-        params["facts"], params["subject"], known, lambda facts: ledger.record_rotation(credential, number, facts), check_mode
-    )
+    wanted = _stamped(params["facts"], params["subject"])
+    result = _recorded(wanted, known, lambda facts: ledger.record_rotation(credential, number, facts), check_mode)
     secrets = [] if check_mode else params["forget"]
     forgotten = [what for what in secrets if ledger.forget(credential, number, what)]
     return {
@@ -219,11 +220,13 @@ def _known(facts: Facts | None) -> Facts:
     return facts
 
 
-def _recorded(facts: Facts, subject: str | None, known: Facts, record: t.Callable[[Facts], Facts], check_mode: bool) -> Result:
-    """Writes those of C(facts) that are not C(known), and says what the ledger holds now."""
-    wanted: Facts = {
-        fact_name(kind, subject) if subject else kind: {"at": format_time(now()), **value} for kind, value in facts.items()
-    }
+def _stamped(facts: Facts, subject: str | None) -> Facts:
+    """C(facts) by their names in the ledger, each with its time."""
+    return {fact_name(kind, subject) if subject else kind: {"at": format_time(now()), **value} for kind, value in facts.items()}
+
+
+def _recorded(wanted: Facts, known: Facts, record: t.Callable[[Facts], Facts], check_mode: bool) -> Result:
+    """Writes those of C(wanted) that are not C(known), and says what the ledger holds now."""
     missing = {name: value for name, value in wanted.items() if name not in known}
     written = record(missing) if missing and not check_mode else missing
     return {"facts": {name: {**known, **written}[name] for name in wanted}, "recorded": list(missing)}

@@ -100,6 +100,13 @@ def test_the_page_has_a_place_for_what_was_measured() -> None:
         ("aws", "POST", f"PutParameter {LEDGER}/credentials/raptor_app/0001/live", "SSM: fact of a rotation"),
         ("aws", "POST", f"PutParameter {LEDGER}/credentials/raptor_app/latest", "SSM: newest rotation, hint"),
         ("aws", "POST", f"GetParameter {LEDGER}/credentials/raptor_app/0002/intent", "SSM: newest rotation"),
+        (
+            "aws",
+            "POST",
+            f"GetParameters {LEDGER}/people/a/x/opened {LEDGER}/people/b/y/opened",
+            "SSM: facts of several people, read",
+        ),
+        ("aws", "POST", f"GetParametersByPath {LEDGER}/people/a", "SSM: facts of a person, read"),
         ("aws", "POST", "PutParameter /raxx/sandbox/raptor/AUDIT_ARCHIVER_DB_URL", "SSM: store, write"),
         (
             "postgres",

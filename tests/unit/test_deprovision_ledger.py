@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 
 import pytest
+from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SsmClient
 from ansible_collections.raxx.deprovision.plugins.modules import deprovision_ledger
 
 from .conftest import ModuleRunner
@@ -45,6 +47,47 @@ def test_the_facts_of_several_people_are_written_at_once_each_where_it_belongs(r
     assert [entry["facts"]["lockout"]["whose"] for entry in result["events"]] == emails
     assert run_main("deprovision_ledger", params).result["changed"] is False
     assert run_main("deprovision_ledger", {**params, "events": []}).result["changed"] is False
+
+
+def test_what_is_known_of_several_people_is_read_ten_facts_at_a_time(
+    run_main: ModuleRunner, store: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS allows 40 reads in a second, for everybody who uses the account."""
+    emails = [f"person{number}@raxx.example" for number in range(20)]
+    events = run_main("deprovision_event", {**EVENT, "emails": emails}).result["events"]
+    facts = [{"event": event["event"], "email": event["email"], "facts": {"lockout": {}}} for event in events]
+    calls: list[str] = []
+    call = SsmClient._call
+
+    def counted(self: SsmClient, operation: str, *more: t.Any, **named: t.Any) -> t.Any:
+        calls.append(operation)
+        return call(self, operation, *more, **named)
+
+    monkeypatch.setattr(SsmClient, "_call", counted)
+    run_main("deprovision_ledger", {"ledger_prefix": PREFIX, "events": facts})
+    assert Counter(calls) == {"get_parameters": 4, "put_parameter": 20}
+
+
+def test_a_long_fact_is_known_again(run_main: ModuleRunner, event: dict[str, t.Any]) -> None:
+    long = {"lockout": {"sessions": ["x" * 100] * 100}}
+    first = run_main("deprovision_ledger", params_for(event, long)).result
+    second = run_main("deprovision_ledger", params_for(event, {"lockout": {}})).result
+    assert (second["changed"], second["events"][0]["facts"]) == (False, first["events"][0]["facts"])
+    assert second["events"][0]["facts"]["lockout"]["sessions"] == long["lockout"]["sessions"]
+
+
+def test_a_fact_that_nobody_can_read_is_reported(run_main: ModuleRunner, event: dict[str, t.Any], store: t.Any) -> None:
+    run_main("deprovision_ledger", params_for(event, {"lockout": {}}))
+    (name,) = [name for name in parameters(store) if name.endswith("/lockout")]
+    store.put_parameter(Name=PREFIX + name, Value="no JSON", Type="String", Overwrite=True)
+    assert run_main("deprovision_ledger", params_for(event, {"lockout": {}})).code == "ledger_damaged"
+
+
+def test_an_event_that_was_never_opened_has_no_facts(run_main: ModuleRunner, event: dict[str, t.Any], store: t.Any) -> None:
+    kept = parameters(store)
+    stranger = {**event, "event": "DEPROV-2026-05-19-nobody"}
+    assert run_main("deprovision_ledger", params_for(stranger, {"lockout": {}})).code == "not_found"
+    assert parameters(store) == kept
 
 
 def test_check_mode_says_what_would_be_written(run_main: ModuleRunner, event: dict[str, t.Any], store: t.Any) -> None:
