@@ -136,11 +136,12 @@ def keeps_a_working_credential(story: Story) -> t.Iterator[str]:
     """I1"""
     # Workers that outlived their run may rotate between a look and the log-in, each its own credential.
     deadline = time.monotonic() + SETTLE_SECONDS
-    while any(login_state(url) != "ok" for url in story.urls.values()) and time.monotonic() < deadline:
+    while refused := {name: state for name, url in story.urls.items() if (state := login_state(url)) != "ok"}:
+        if time.monotonic() > deadline:
+            break
         story.look()
-    for name, url in story.urls.items():
-        if (state := login_state(url)) != "ok":
-            yield f"the URL of {name} at Heroku does not log in: {state}"
+    for name, state in refused.items():
+        yield f"the URL of {name} at Heroku does not log in: {state}"
 
 
 def hands_out_only_what_is_stored(story: Story) -> t.Iterator[str]:
