@@ -33,5 +33,8 @@ class FilterModule:
             "rotation_intent": _run_data.rotation_intent,
             "scope": _run_data.scope,
             "ticket_facts": _run_data.ticket_facts,
+            "tickets_in_debt": _run_data.tickets_in_debt,
+            "tickets_to_close": _run_data.tickets_to_close,
+            "tickets_to_open": _run_data.tickets_to_open,
             "verifications": _run_data.verifications,
         }

@@ -306,12 +306,27 @@ def recheck_facts(events: t.Iterable[Record], memberships: Record, sessions: Rec
     return entries
 
 
-def ticket_facts(results: t.Iterable[Record]) -> list[Record]:
-    """The ticket of each event, from the results of a loop over the events."""
+def tickets_to_open(events: t.Iterable[Record], *, number: int) -> list[Record]:
+    """The ticket of each event that has none yet, as M(raxx.deprovision.freescout_conversation) takes it (P4).
+
+    C(number) is that of the ticket that the operator named, or 0.
+    """
     return [
-        _entry(result["item"], "ticket", {name: result[name] for name in ("id", "number", "url", "created_at")})
-        for result in results
-        if "skipped" not in result
+        {
+            **({"number": number} if number else {"subject": event["event"]}),
+            "note_marker": f"{event['event']} begun",
+            "note": f"Access removal of {event['email']} was begun by {event['operator']}. "
+            f"Notice {event['notice']}, opened {event['opened']}, deadline {event['deadline']} (UTC).",
+        }
+        for event in _without_ticket(events)
+    ]
+
+
+def ticket_facts(conversations: t.Iterable[Record], events: t.Iterable[Record]) -> list[Record]:
+    """The ticket of each event that had none yet, as it was found or opened."""
+    return [
+        _entry(event, "ticket", {name: found[name] for name in ("id", "number", "url", "created_at")})
+        for event, found in zip(_without_ticket(events), conversations, strict=True)
     ]
 
 
@@ -351,13 +366,41 @@ def audit_row_facts(rows: t.Iterable[Record]) -> list[Record]:
     ]
 
 
-def closing_facts(results: t.Iterable[Record], *, operator: str) -> list[Record]:
-    """That an event is closed, and what it was about, from the results of a loop over the events."""
+def tickets_in_debt(events: t.Iterable[Record]) -> list[Record]:
+    """The tickets in which something owed is to be noted (2b, E6), from what M(raxx.deprovision.deprovision_result) says."""
     return [
-        _entry(result["item"], "closed", {"ticket": result["id"], "by": operator, "scope": result["item"]["scope"]})
-        for result in results
-        if "skipped" not in result
+        {"number": event["ticket_number"], "note_marker": event["debt_marker"], "note": event["debt_note"]}
+        for event in events
+        if event["debt_note"] and event["ticket_number"]
     ]
+
+
+def tickets_to_close(events: t.Iterable[Record]) -> list[Record]:
+    """The tickets of the events that are finished, with the window in a note (step 7)."""
+    return [
+        {
+            **({"number": event["ticket_number"]} if event["ticket_number"] else {"subject": event["event"]}),
+            "note_marker": f"{event['event']} complete",
+            "note": event["ticket_note"],
+        }
+        for event in _finished(events)
+    ]
+
+
+def closing_facts(conversations: t.Iterable[Record], events: t.Iterable[Record], *, operator: str) -> list[Record]:
+    """That each event that is finished is closed, and what it was about, with the ticket as it was closed."""
+    return [
+        _entry(event, "closed", {"ticket": found["id"], "by": operator, "scope": event["scope"]})
+        for event, found in zip(_finished(events), conversations, strict=True)
+    ]
+
+
+def _without_ticket(events: t.Iterable[Record]) -> list[Record]:
+    return [event for event in events if "ticket" not in event["facts"]]
+
+
+def _finished(events: t.Iterable[Record]) -> list[Record]:
+    return [event for event in events if event["ready_to_close"]]
 
 
 def _entry(event: Record, name: str, fact: Record) -> Record:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: freescout_conversation
-short_description: Find, open, annotate and close a ticket in FreeScout
+short_description: Find, open, annotate and close tickets in FreeScout
 version_added: 0.1.0
 description:
   - Makes sure that there is one conversation (ticket) with a subject, that it holds a note, and on request that it is closed.
@@ -15,6 +15,8 @@ description:
     id is used and the others are returned as RV(duplicates).
   - A new conversation is imported, so that FreeScout sends no mail to anybody. Nothing is ever deleted, and a closed
     conversation is never opened again.
+  - With O(conversations) it does so for several, some of them at the same time. If that fails for one, no further one is begun;
+    the next run finds what was done.
   - FreeScout can create a conversation and still answer with an error. After any unclear answer the module looks again before
     it decides.
 author:
@@ -30,19 +32,38 @@ options:
   subject:
     description:
       - The whole subject of the conversation. It must be the same in every run, since it is what a conversation is found by.
-      - Exactly one of O(subject) and O(number) must be given.
+      - Exactly one of O(subject), O(number) and O(conversations) must be given.
     type: str
   number:
     description:
       - The number of an existing conversation, as people see it. It can differ from the id.
     type: int
+  conversations:
+    description:
+      - Several conversations, each with a subject or a number of its own. What is not said there holds for all of them. An empty
+        list is none.
+    type: list
+    elements: dict
+    suboptions:
+      subject:
+        description: As O(subject).
+        type: str
+      number:
+        description: As O(number).
+        type: int
+      note:
+        description: As O(note).
+        type: str
+      note_marker:
+        description: As O(note_marker).
+        type: str
   mailbox_id:
-    description: Id of the mailbox. Required with O(subject).
+    description: Id of the mailbox. Required with O(subject) and O(conversations).
     type: int
   user_id:
     description:
       - Numeric id of the staff user in whose name notes are written and the conversation is closed; an API key is nobody.
-      - Required with O(note), with O(state=closed), and where a conversation has to be created.
+      - Required with O(note), O(conversations) and O(state=closed), and where a conversation has to be created.
     type: int
   customer_email:
     description: The customer of a new conversation. Required where a conversation has to be created.
@@ -87,6 +108,18 @@ EXAMPLES = r"""
     note: "{{ checklist }}"
     note_marker: "[DEPROV-2026-05-19-jsmith done]"
 
+- name: Open the tickets of several people
+  raxx.deprovision.freescout_conversation:
+    freescout_url: https://help.raxx.app
+    conversations:
+      - subject: DEPROV-2026-05-19-jsmith
+        note: The procedure has begun.
+      - subject: DEPROV-2026-05-19-mlopez
+        note: The procedure has begun.
+    mailbox_id: 3
+    user_id: 9
+    customer_email: people@raxx.app
+
 - name: See whether there is a ticket, without opening one
   raxx.deprovision.freescout_conversation:
     freescout_url: https://help.raxx.app
@@ -99,50 +132,65 @@ EXAMPLES = r"""
 RETURN = r"""
 id:
   description: Id of the conversation. V(null) in check mode if it would be created.
-  returned: success
+  returned: O(subject) or O(number) is given
   type: int
   sample: 812
 number:
   description: Number of the conversation, as people see it. V(null) in check mode if it would be created.
-  returned: success
+  returned: O(subject) or O(number) is given
   type: int
   sample: 4711
 status:
   description: Status of the conversation after this run. In check mode as it is, V(null) if it would be created.
-  returned: success
+  returned: O(subject) or O(number) is given
   type: str
   sample: closed
 url:
   description: The page of the conversation for people. V(null) in check mode if it would be created.
-  returned: success
+  returned: O(subject) or O(number) is given
   type: str
   sample: https://help.raxx.app/conversation/812
 created_at:
   description: When the conversation was created (RFC 3339, UTC). V(null) in check mode if it would be created.
-  returned: success
+  returned: O(subject) or O(number) is given
   type: str
   sample: "2026-05-19T10:11:12Z"
 created:
   description: Whether the conversation was (or in check mode would be) created.
-  returned: success
+  returned: O(subject) or O(number) is given
   type: bool
   sample: false
 noted:
   description: Whether the note was (or in check mode would be) added.
-  returned: success
+  returned: O(subject) or O(number) is given
   type: bool
   sample: true
 closed:
   description: Whether the conversation was (or in check mode would be) closed by this run.
-  returned: success
+  returned: O(subject) or O(number) is given
   type: bool
   sample: true
 duplicates:
   description: Ids of further conversations with the same subject. They should be merged by a person.
-  returned: success
+  returned: O(subject) or O(number) is given
   type: list
   elements: int
   sample: []
+conversations:
+  description: Each of O(conversations) in their order, with the values above.
+  returned: O(conversations) is given
+  type: list
+  elements: dict
+  sample:
+    - id: 812
+      number: 4711
+      status: closed
+      url: https://help.raxx.app/conversation/812
+      created_at: "2026-05-19T10:11:12Z"
+      created: false
+      noted: true
+      closed: true
+      duplicates: []
 """
 
 import typing as t
@@ -158,11 +206,25 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import
 )
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import FREESCOUT
+from ansible_collections.raxx.deprovision.plugins.module_utils._parallel import each
 
 SPEC = FREESCOUT + Spec(
     options={
         "subject": {"type": "str"},
         "number": {"type": "int"},
+        "conversations": {
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                "subject": {"type": "str"},
+                "number": {"type": "int"},
+                "note": {"type": "str"},
+                "note_marker": {"type": "str"},
+            },
+            "mutually_exclusive": [["subject", "number"]],
+            "required_one_of": [["subject", "number"]],
+            "required_by": {"note_marker": ["note"]},
+        },
         "mailbox_id": {"type": "int"},
         "user_id": {"type": "int"},
         "customer_email": {"type": "str"},
@@ -171,15 +233,35 @@ SPEC = FREESCOUT + Spec(
         "note_marker": {"type": "str"},
         "create": {"type": "bool", "default": True},
     },
-    mutually_exclusive=[["subject", "number"]],
-    required_one_of=[["subject", "number"]],
+    mutually_exclusive=[["subject", "number", "conversations"], ["note", "conversations"]],
+    required_one_of=[["subject", "number", "conversations"]],
     required_if=[("state", "closed", ["user_id"])],
-    required_by={"subject": ["mailbox_id"], "note": ["user_id"], "note_marker": ["note"]},
+    required_by={
+        "subject": ["mailbox_id"],
+        "conversations": ["mailbox_id", "user_id"],
+        "note": ["user_id"],
+        "note_marker": ["note"],
+    },
 )
 
 
 def run(params: Params, check_mode: bool) -> Result:
+    if params["conversations"] is None:
+        return _conversation(FreescoutClient.from_params(params), params, check_mode)
+    if not params["conversations"]:
+        return {"changed": False, "conversations": [], "diff": {"before": [], "after": []}}
     client = FreescoutClient.from_params(params)
+    results = each(lambda entry: _conversation(client, {**params, **entry}, check_mode), params["conversations"])
+    changed = [result.pop("changed") for result in results]
+    diffs = [result.pop("diff") for result in results]
+    return {
+        "changed": any(changed),
+        "conversations": results,
+        "diff": {side: [diff[side] for diff in diffs] for side in ("before", "after")},
+    }
+
+
+def _conversation(client: FreescoutClient, params: Params, check_mode: bool) -> Result:
     found = _find(client, params)
     before = client.with_notes(found[0].id) if found else None
     if before is None:

@@ -9,6 +9,7 @@ import typing as t
 import pytest
 import requests
 import responses
+from ansible_collections.raxx.deprovision.plugins.module_utils import _parallel
 from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import Conversation, Plan, marked_up, plain, plan
 from responses import matchers
 
@@ -269,6 +270,56 @@ def test_a_number_is_looked_up_and_never_created(run_main: ModuleRunner, script:
 def test_without_create_a_missing_ticket_is_an_error(run_main: ModuleRunner, script: responses.RequestsMock) -> None:
     expect_list(script)
     assert run_main("freescout_conversation", {**PARAMS, "create": False}).code == "not_found"
+
+
+def several(*entries: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
+    return {**{key: value for key, value in PARAMS.items() if key != "subject"}, "conversations": list(entries), **more}
+
+
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script knows one order of the requests only."""
+    monkeypatch.setattr(_parallel, "AT_ONCE", 1)
+
+
+@pytest.mark.usefixtures("one_by_one")
+def test_several_tickets_are_closed_each_with_its_own_note(run_main: ModuleRunner, script: responses.RequestsMock) -> None:
+    expect_list(script, ticket())
+    expect_read(script, ticket())
+    expect_note(script)
+    expect_read(script, ticket(notes=(NOTE_AS_SENT,)))
+    expect_close(script)
+    expect_read(script, ticket(status="closed", notes=(NOTE_AS_SENT,)))
+    expect_list(script, ticket(4712, "closed", notes=("done",)), number="4712")
+    expect_read(script, ticket(4712, "closed", notes=("done",)))
+    entries: list[dict[str, t.Any]] = [{"subject": SUBJECT, **NOTE}, {"number": 4712, "note": "done"}]
+    result = run_main("freescout_conversation", several(*entries, state="closed")).result
+    assert result["changed"] is True
+    assert [(found["number"], found["noted"], found["closed"]) for found in result["conversations"]] == [
+        (4711, True, True),
+        (4712, False, False),
+    ]
+
+
+def test_of_no_tickets_none_is_looked_for(run_main: ModuleRunner, script: responses.RequestsMock) -> None:
+    result = run_main("freescout_conversation", several(freescout_api_key="")).result
+    assert (result["changed"], result["conversations"]) == (False, [])
+
+
+@pytest.mark.usefixtures("one_by_one")
+def test_check_mode_says_what_would_become_of_several(run_main: ModuleRunner, script: responses.RequestsMock) -> None:
+    expect_list(script)
+    expect_list(script, ticket(), number="4711")
+    expect_read(script, ticket())
+    entries: list[dict[str, t.Any]] = [{"subject": SUBJECT, **NOTE}, {"number": 4711}]
+    result = run_main("freescout_conversation", several(*entries), check=True).result
+    assert (result["changed"], [found["created"] for found in result["conversations"]]) == (True, [True, False])
+
+
+def test_a_failure_of_one_of_several_is_that_of_all(run_main: ModuleRunner, script: responses.RequestsMock) -> None:
+    expect_list(script, number="4711")
+    outcome = run_main("freescout_conversation", several({"number": 4711}, create=False))
+    assert (outcome.code, "4711" in outcome.result["msg"]) == ("not_found", True)
 
 
 @pytest.mark.parametrize("name", ["user_id", "customer_email"])

@@ -213,18 +213,44 @@ def test_the_last_look_is_kept_person_by_person_once_everything_else_is_proved()
     ]
 
 
-def test_tickets_are_kept_event_by_event() -> None:
-    found = {"id": 812, "number": 4711, "url": "https://x/812", "created_at": "2026-05-19T09:00:00Z", "status": "active"}
-    results = [{"item": JORDAN, **found}, {"item": PRIYA, "skipped": True}]
-    assert _run_data.ticket_facts(results) == [
+TICKET = {"id": 812, "number": 4711, "url": "https://x/812", "created_at": "2026-05-19T09:00:00Z", "status": "active"}
+
+
+def test_a_ticket_is_opened_and_kept_for_each_event_that_has_none() -> None:
+    more = {"operator": "olivia@x.y", "notice": "9:00", "opened": "9:01", "deadline": "13:00"}
+    events = [{**PRIYA, **more, "facts": {"ticket": {}}}, {**JORDAN, **more, "facts": {}}]
+    (wanted,) = _run_data.tickets_to_open(events, number=0)
+    assert (wanted["subject"], wanted["note_marker"], "number" in wanted) == ("E1", "E1 begun", False)
+    assert wanted["note"] == (
+        "Access removal of jordan@x.y was begun by olivia@x.y. Notice 9:00, opened 9:01, deadline 13:00 (UTC)."
+    )
+    (named,) = _run_data.tickets_to_open(events, number=4711)
+    assert (named["number"], "subject" in named) == (4711, False)
+    assert _run_data.ticket_facts([TICKET], events) == [
         {
             "event": "E1",
             "email": "jordan@x.y",
-            "facts": {"ticket": {name: value for name, value in found.items() if name != "status"}},
+            "facts": {"ticket": {name: value for name, value in TICKET.items() if name != "status"}},
         }
     ]
-    closed = _run_data.closing_facts([{"item": {**JORDAN, "scope": {"consoles": []}}, **found}], operator="olivia@x.y")
-    assert closed[0]["facts"] == {"closed": {"ticket": 812, "by": "olivia@x.y", "scope": {"consoles": []}}}
+
+
+def test_what_is_owed_is_noted_in_the_tickets_that_there_are() -> None:
+    owing = {"ticket_number": 4711, "debt_marker": "E1 debt raptor_app", "debt_note": "The vault has the old URL."}
+    events = [{**JORDAN, **owing}, {**PRIYA, **owing, "ticket_number": 0}, {**PRIYA, **owing, "debt_note": ""}]
+    assert _run_data.tickets_in_debt(events) == [
+        {"number": 4711, "note_marker": "E1 debt raptor_app", "note": "The vault has the old URL."}
+    ]
+
+
+def test_what_is_finished_is_closed_and_kept_as_closed() -> None:
+    more = {"ticket_note": "all done", "ticket_number": 4711, "scope": {"consoles": []}, "ready_to_close": True}
+    events = [{**PRIYA, **more, "ready_to_close": False}, {**JORDAN, **more}]
+    assert _run_data.tickets_to_close(events) == [{"number": 4711, "note_marker": "E1 complete", "note": "all done"}]
+    (by_subject,) = _run_data.tickets_to_close([{**JORDAN, **more, "ticket_number": 0}])
+    assert (by_subject["subject"], "number" in by_subject) == ("E1", False)
+    (closed,) = _run_data.closing_facts([TICKET], events, operator="olivia@x.y")
+    assert closed["facts"] == {"closed": {"ticket": 812, "by": "olivia@x.y", "scope": {"consoles": []}}}
 
 
 def test_only_what_is_ready_gets_an_audit_row_and_a_plan_names_all() -> None:
