@@ -193,20 +193,11 @@ conversations:
       duplicates: []
 """
 
-import typing as t
-
-from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
-from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import (
-    SYSTEM,
-    Conversation,
-    FreescoutClient,
-    Plan,
-    may_have_been_done,
-    plan,
-)
+from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import FreescoutClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import FREESCOUT
 from ansible_collections.raxx.deprovision.plugins.module_utils._parallel import each
+from ansible_collections.raxx.deprovision.plugins.module_utils._ticket import settle
 
 SPEC = FREESCOUT + Spec(
     options={
@@ -247,11 +238,11 @@ SPEC = FREESCOUT + Spec(
 
 def run(params: Params, check_mode: bool) -> Result:
     if params["conversations"] is None:
-        return _conversation(FreescoutClient.from_params(params), params, check_mode)
+        return settle(FreescoutClient.from_params(params), params, check_mode)
     if not params["conversations"]:
         return {"changed": False, "conversations": [], "diff": {"before": [], "after": []}}
     client = FreescoutClient.from_params(params)
-    results = each(lambda entry: _conversation(client, {**params, **entry}, check_mode), params["conversations"])
+    results = each(lambda entry: settle(client, {**params, **entry}, check_mode), params["conversations"])
     changed = [result.pop("changed") for result in results]
     diffs = [result.pop("diff") for result in results]
     return {
@@ -259,114 +250,6 @@ def run(params: Params, check_mode: bool) -> Result:
         "conversations": results,
         "diff": {side: [diff[side] for diff in diffs] for side in ("before", "after")},
     }
-
-
-def _conversation(client: FreescoutClient, params: Params, check_mode: bool) -> Result:
-    found = _find(client, params)
-    before = client.with_notes(found[0].id) if found else None
-    if before is None:
-        _may_create(params)
-    todo = _plan(before, params)
-    after = before
-    if todo and not check_mode:
-        if before is None:
-            found = _create(client, params)
-        after = _complete(client, before or client.with_notes(found[0].id), params)
-    return {
-        "changed": bool(todo),
-        "created": todo.create,
-        "noted": todo.note,
-        "closed": todo.close,
-        "id": after and after.id,
-        "number": after and after.number,
-        "status": after and after.status,
-        "url": after and client.page_for_people(after),
-        "created_at": after and after.created_at,
-        "duplicates": [other.id for other in found[1:]],
-        "diff": {
-            "before": before and {"status": before.status, "note": "absent" if todo.note else "as wanted"},
-            "after": {
-                "status": "closed" if params["state"] == "closed" else before.status if before else "active",
-                "note": "as wanted",
-            },
-        },
-    }
-
-
-def _find(client: FreescoutClient, params: Params) -> list[Conversation]:
-    if params["number"] is not None:
-        return client.by_number(params["number"])
-    return client.by_subject(params["subject"], params["mailbox_id"])
-
-
-def _plan(conversation: Conversation | None, params: Params) -> Plan:
-    return plan(conversation, note=params["note"], marker=params["note_marker"], close=params["state"] == "closed")
-
-
-def _text(params: Params) -> str | None:
-    note, marker = params["note"], params["note_marker"]
-    return f"{marker}\n{note}" if marker and not note.startswith(marker) else note
-
-
-def _may_create(params: Params) -> None:
-    if params["number"] is not None or not params["create"]:
-        wanted = f"number {params['number']}" if params["number"] is not None else f"the subject {params['subject']}"
-        raise DeprovisionError("not_found", f"FreeScout has no conversation with {wanted}.", system=SYSTEM)
-    for name in ("user_id", "customer_email"):
-        if not params[name]:
-            raise DeprovisionError("invalid_input", f"The conversation must be created, but {name} is missing.", system=SYSTEM)
-
-
-def _create(client: FreescoutClient, params: Params) -> list[Conversation]:
-    """Creates the conversation and looks again: the answer may be unclear, and two runs may race."""
-    created, unclear = None, None
-    try:
-        created = client.create(
-            params["subject"],
-            mailbox_id=params["mailbox_id"],
-            customer_email=params["customer_email"],
-            user_id=params["user_id"],
-            note=_text(params) or "Opened.",
-        )
-    except DeprovisionError as error:
-        if not may_have_been_done(error):
-            raise
-        unclear = error
-    found = _find(client, params)
-    if not found and created is not None:
-        found = [client.with_notes(created)]  # the list may lag behind
-    if not found:
-        raise unclear or DeprovisionError("write_not_confirmed", "FreeScout did not create the conversation.", system=SYSTEM)
-    return found
-
-
-def _complete(client: FreescoutClient, conversation: Conversation, params: Params) -> Conversation:
-    """Adds what C(conversation) lacks, one write at a time, each read back."""
-    todo, text, user_id = _plan(conversation, params), _text(params), params["user_id"]
-    after = conversation
-    if todo.note and text:
-        after = _confirm(client, after, params, "note", lambda: client.add_note(conversation, text, user_id=user_id))
-    if todo.close:
-        after = _confirm(client, after, params, "close", lambda: client.close(conversation, user_id=user_id))
-    return after
-
-
-def _confirm(
-    client: FreescoutClient, conversation: Conversation, params: Params, step: str, write: t.Callable[[], None]
-) -> Conversation:
-    """Writes, and judges by what is there afterwards, not by the answer."""
-    unclear = None
-    try:
-        write()
-    except DeprovisionError as error:
-        if not may_have_been_done(error):
-            raise
-        unclear = error
-    after = client.with_notes(conversation.id)
-    if getattr(_plan(after, params), step):
-        message = f"FreeScout accepted the {step} for conversation {after.number}, but does not show it."
-        raise unclear or DeprovisionError("write_not_confirmed", message, system=SYSTEM)
-    return after
 
 
 def main() -> None:
