@@ -130,13 +130,15 @@ class Ledger:
         names = {path.partition("/")[0] for path in self._raw(f"{self._prefix}/runs")}
         return sorted(int(name) for name in names if name.isdecimal())
 
-    def open_event(self, email: str, *, operator: str, notice: datetime, opened: datetime, before: Facts) -> EventRecord:
+    def open_event(
+        self, email: str, *, operator: str, notice: datetime, opened: datetime, before: Facts, taken: int = 0
+    ) -> EventRecord:
         """Opens an event of today; a second run that opens at the same time gets the first one's facts.
 
-        C(before) is what the person has now; it is durable before the event counts as opened.
+        C(before) is what the person has now; it is durable before the event counts as opened. C(taken) is how many ids of the
+        same prefix are for others who leave in the same run, however their events are opened at the same time.
         """
         person = person_key(email)
-        taken = 0
         while True:
             name = event_id(email, opened, taken)
             owner = f"{self._prefix}/events/{name}"

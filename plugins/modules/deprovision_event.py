@@ -225,7 +225,7 @@ def run(params: Params, check_mode: bool) -> Result:
             record = EventRecord(Event(name, email, params["operator"], notice, opened), {})
         elif record is None:
             record = t.cast(Ledger, ledger).open_event(
-                email, operator=params["operator"], notice=notice, opened=opened, before=before
+                email, operator=params["operator"], notice=notice, opened=opened, before=before, taken=namesakes[email]
             )
         facts = _with_statements(ledger, record, stated, check_mode=check_mode)
         event = {**record.event.as_fact(), "closed": record.closed, "opened_now": not known, "facts": facts, "present": before}
