@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
 unexport PYTHONPATH
 
-.PHONY: help setup lint docs format unit test checker browser conformance sanity molecule faults bench demo clean
+.PHONY: help setup lint docs format unit test worlds checker browser conformance sanity molecule faults bench demo clean
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -48,8 +48,11 @@ unit: setup ## The unit tests only: seconds
 
 # A file's tests stay in one process, because they share what is costly to start. The long ones come first, as their names have it.
 # A run waits for other processes a quarter of its time, so there are three for two cores.
-test: lint ## Everything that must pass
-	pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 15
+test: lint ## What must pass before a change is shown to anybody: less than a quarter of an hour
+	pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 15 -m "not further"
+
+worlds: setup ## The playbooks further from the straight path: outages, rollback, plans, rehearsals, other inventories
+	pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 15 -m further tests/e2e
 
 checker: setup ## What looks for violated invariants is looked at itself: each safeguard switched off must be found
 	pytest --numprocesses 2 tests/checker

@@ -12,12 +12,24 @@ import pytest
 from tests.e2e.world import Record, Sandbox
 
 HERE = Path(__file__).parent
+# Files that `make worlds` runs, and not `make test`, which is to take less than a quarter of an hour.
+FURTHER = {
+    "test_attest",
+    "test_other_worlds",
+    "test_outages",
+    "test_plan",
+    "test_rollback",
+    "test_single_flight",
+    "test_variants",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.e2e)
+        if item.path.parent == HERE and item.path.stem in FURTHER:
+            item.add_marker(pytest.mark.further)
 
 
 @pytest.fixture(scope="module")
