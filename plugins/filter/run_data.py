@@ -20,6 +20,7 @@ class FilterModule:
             "audit_rows": _run_data.audit_rows,
             "closing_facts": _run_data.closing_facts,
             "config_values": _run_data.config_values,
+            "consoles_to_lock": _run_data.consoles_to_lock,
             "credential_list": _run_data.credential_list,
             "distribution_facts": _run_data.distribution_facts,
             "failed_apps": _run_data.failed_apps,

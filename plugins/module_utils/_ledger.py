@@ -7,8 +7,8 @@ Below the ledger's prefix:
 
 - C(events/<event>): the person's key. Whoever creates it owns the event id.
 - C(people/<person>/<event>/<fact>): facts of one departure: C(opened), C(before), C(waiver-<credential>),
-  C(lockout-<console>), C(ticket), C(recheck<number>-<console>), C(sealed), C(waived-<claim>), C(audit_row-<record>),
-  C(closed).
+  C(locking-<console>), C(lockout-<console>), C(ticket), C(recheck<number>-<console>), C(sealed), C(waived-<claim>),
+  C(audit_row-<record>), C(closed).
 - C(credentials/<credential>/<number>/<fact>): facts of one rotation: C(intent), C(settled), C(parked), C(stored),
   C(unparked), C(live), C(distributed-<app>), C(checked), C(dead), C(verified-<app>). Beside them two SecureStrings for a run
   that must continue this one: C(old), the URL that is being replaced, deleted as soon as it is proved dead; and C(key), the

@@ -204,6 +204,7 @@ _EVENTS = {
     "approved": ("", "approved by {by}, as {stated_by} stated"),
     "waiver": ("3", "stated by {by}: no direct database access"),
     "waived": ("", "gap accepted by {by} until {until}"),
+    "locking": ("1", "lock-out begun, by {by}"),
     "lockout": ("1", "locked out of Console, by {by}"),
     "ticket": ("", "ticket {number} noted"),
     "recheck": ("5", "looked for sessions again: ended {ended}, removed {removed}"),

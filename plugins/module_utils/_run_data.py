@@ -74,6 +74,14 @@ def rotation_intent(claim: Record) -> Record:
     """What an engine needs of a claimed rotation to tell whether it has happened; empty if nothing can be told."""
     intent = claim.get("facts", {}).get("intent")
     if not intent or not claim.get("key"):
+def consoles_to_lock(
+    groups: t.Mapping[str, t.Sequence[str]], playing: t.Sequence[str], tags: t.Sequence[str], skipped: t.Sequence[str]
+) -> list[str]:
+    """The consoles from which a run with these C(--tags), C(--skip-tags) and this C(--limit) locks people out (step 1)."""
+    chosen = {"all", "tagged", "step1"} & set(tags) and "step1" not in skipped
+    return [name for name in groups["consoles"] if name in playing] if chosen else []
+
+
         return {}
     return {"at": intent["at"], "fingerprint": intent["fingerprint"], "fingerprint_key": claim.get("key")}
 
@@ -258,10 +266,12 @@ def failure_of(result: t.Any) -> Record:
     return {"code": str(code), "message": message}
 
 
-def lockout_facts(events: t.Iterable[Record], memberships: Record, sessions: Record, *, app: str, operator: str) -> list[Record]:
+def lockout_facts(
+    events: t.Iterable[Record], memberships: Record, sessions: Record, *, console: str, app: str, operator: str
+) -> list[Record]:
     """What step 1 did to each person in a console, and what it saw afterwards; nothing of events that are closed.
 
-    C(continued): an earlier run has begun the event, so what this one did not find may have been removed by that one.
+    C(continued): an earlier run has begun the lock-out, so what this one did not find may have been removed by that one.
     """
     members, logins = _by_person(memberships), _by_person(sessions)
     return [
@@ -272,7 +282,7 @@ def lockout_facts(events: t.Iterable[Record], memberships: Record, sessions: Rec
                 "account": event["email"] not in memberships["missing"],
                 "app": app,
                 "by": operator,
-                "continued": not event["opened_now"],
+                "continued": console in event["locking_before"],
                 "removed": [name for account in members.get(event["email"], []) for name in account["removed"]],
                 "ended": [identifier for account in logins.get(event["email"], []) for identifier in account["ended"]],
                 "listings": _listings(event["email"], members, logins),

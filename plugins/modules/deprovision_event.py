@@ -58,6 +58,13 @@ options:
     type: list
     elements: str
     default: []
+  consoles:
+    description:
+      - Consoles from which this run is about to lock the people out. That becomes the fact C(locking-<console>) of each open
+        event, so that a run that continues this one knows that what is gone may have been removed by it.
+    type: list
+    elements: str
+    default: []
   plan:
     description:
       - Digest of the plan of this run, as M(raxx.deprovision.deprovision_plan) returns it. It becomes the fact C(planned) of each
@@ -138,6 +145,11 @@ events:
       description: Whether this run opened it (or would open it, in check mode).
       type: bool
       sample: true
+    locking_before:
+      description: Those of O(consoles) from which an earlier run had begun to lock the person out.
+      type: list
+      elements: str
+      sample: []
     facts:
       description: The facts that the ledger holds of the event, by name.
       type: dict
@@ -155,6 +167,7 @@ events:
       deadline: "2026-05-19T13:00:00.000000Z"
       closed: false
       opened_now: true
+      locking_before: []
       facts: {}
       present: {}
 since:
@@ -188,6 +201,7 @@ SPEC = (
             "notice": {"type": "str"},
             "people": {"type": "list", "elements": "dict", "default": []},
             "waivers": {"type": "list", "elements": "str", "default": []},
+            "consoles": {"type": "list", "elements": "str", "default": []},
             "plan": {"type": "str"},
             "held_to_plan": {"type": "bool", "default": False},
             "approved_by": {"type": "str"},
@@ -228,7 +242,14 @@ def run(params: Params, check_mode: bool) -> Result:
                 email, operator=params["operator"], notice=notice, opened=opened, before=before, taken=namesakes[email]
             )
         facts = _with_statements(ledger, record, stated, check_mode=check_mode)
-        event = {**record.event.as_fact(), "closed": record.closed, "opened_now": not known, "facts": facts, "present": before}
+        event = {
+            **record.event.as_fact(),
+            "closed": record.closed,
+            "opened_now": not known,
+            "locking_before": [name for name in params["consoles"] if fact_name("locking", name) in record.facts],
+            "facts": facts,
+            "present": before,
+        }
         return event, not known or facts != record.facts
 
     found = each(event_of, emails)
@@ -265,9 +286,10 @@ def _approver(text: str | None, emails: t.Sequence[str]) -> str | None:
 
 
 def _stated(params: Params, approver: str | None, at: datetime) -> Facts:
-    """What the operator states with this run, as facts of an event."""
+    """What the operator states and begins with this run, as facts of an event."""
     known = {"by": params["operator"], "at": format_time(at)}
     stated: Facts = {fact_name("waiver", credential): known for credential in params["waivers"]}
+    stated.update({fact_name("locking", console): known for console in params["consoles"]})
     if params["plan"]:
         stated["planned"] = {**known, "digest": params["plan"], "held": params["held_to_plan"]}
     if approver:

@@ -39,6 +39,17 @@ def test_a_second_run_continues_the_open_event(run_main: ModuleRunner, store: t.
     assert parameters(store) == kept
 
 
+def test_a_run_that_continues_a_lock_out_knows_that_it_was_begun(run_main: ModuleRunner, store: t.Any) -> None:
+    """1a, I12: what is gone by then may have been removed by the earlier run; where none had begun, it was gone already."""
+    opened = run_main("deprovision_event", EVENT).result["events"][0]
+    assert (opened["opened_now"], opened["locking_before"]) == (True, [])
+    locking = {**EVENT, "consoles": ["console"]}
+    first = run_main("deprovision_event", locking).result["events"][0]
+    assert (first["opened_now"], first["locking_before"], "locking-console" in first["facts"]) == (False, [], True)
+    second = run_main("deprovision_event", locking)
+    assert (second.result["changed"], second.result["events"][0]["locking_before"]) == (False, ["console"])
+
+
 def test_check_mode_writes_no_fact(run_main: ModuleRunner, store: t.Any) -> None:
     outcome = run_main("deprovision_event", {**EVENT, "people": [PERSON]}, check=True)
     assert (outcome.result["changed"], outcome.result["events"][0]["opened_now"]) == (True, True)

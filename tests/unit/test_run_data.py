@@ -105,8 +105,52 @@ def test_an_engine_gets_no_intent_where_nothing_was_claimed() -> None:
 
 
 def test_a_proof_is_kept_without_its_noise() -> None:
-    assert _run_data.proof_fact({"old_dead": True, "failed": False, "invocation": {}})["old_dead"] is True
-    assert "invocation" not in _run_data.proof_fact({"invocation": {}})
+    facts = _run_data.proof_facts({"old_dead": True, "failed": False, "invocation": {}}, {"tried1": {}})
+    assert (list(facts), facts["dead"]["old_dead"], "invocation" in facts["dead"]) == (["dead"], True, False)
+
+
+def test_each_attempt_that_proved_nothing_is_kept_with_its_reason() -> None:
+    """C2: tried and cannot tell is another thing than not tried."""
+    failed = {"failed": True, "msg": "No answer. [proof_inconclusive]", "failure": {"code": "proof_inconclusive"}, "x": 1}
+    kept = {"code": "proof_inconclusive", "message": "No answer. [proof_inconclusive]"}
+    assert _run_data.proof_facts(failed, {"intent": {}}) == {"tried1": kept}
+    assert _run_data.proof_facts(failed, {"tried1": {}}) == {"tried2": kept}
+    assert _run_data.proof_facts({"old_dead": False}, {})["tried1"]["code"] == "proof_inconclusive"
+    assert _run_data.proof_facts({"failed": True, "msg": "Down.", "failure": {"code": "unreachable"}}, {}) == {}
+
+
+OLDER = {"2": "older"}
+
+
+@pytest.mark.parametrize(
+    ("claim", "old_urls"),
+    [
+        ({"number": 3, "facts": {}, "old_is_present": True, "old_url": None, "unproved": {}}, {"3": "before"}),
+        ({"number": 3, "facts": {}, "old_is_present": False, "old_url": "old", "unproved": OLDER}, {**OLDER, "3": "old"}),
+        ({"number": 3, "facts": {"dead": {}}, "old_is_present": False, "old_url": None, "unproved": OLDER}, OLDER),
+        ({"number": 3, "facts": {}, "old_is_present": False, "old_url": None, "unproved": {}}, {"3": None}),
+        ({"number": None, "facts": {}, "old_is_present": False, "old_url": None, "unproved": {}}, {"0": None}),
+    ],
+)
+def test_what_each_rotation_replaced_is_to_be_proved_dead(claim: dict[str, t.Any], old_urls: dict[str, str | None]) -> None:
+    """2d, C2: also that of a rotation which was cut short, and which another one has followed since."""
+    assert _run_data.old_urls(claim, "before") == old_urls
+
+
+@pytest.mark.parametrize(
+    ("playing", "tags", "skipped", "consoles"),
+    [
+        (["console", "raptor"], ["all"], [], ["console"]),
+        (["console"], ["step1", "step5"], [], ["console"]),
+        (["console"], ["step2"], [], []),
+        (["console"], ["all"], ["step1"], []),
+        (["raptor"], ["all"], [], []),
+    ],
+)
+def test_who_is_locked_out_in_this_run_goes_by_tags_and_limit(
+    playing: list[str], tags: list[str], skipped: list[str], consoles: list[str]
+) -> None:
+    assert _run_data.consoles_to_lock({"consoles": ["console"]}, playing, tags, skipped) == consoles
 
 
 @pytest.mark.parametrize(
@@ -170,8 +214,8 @@ def test_access_after_closing_is_a_failure_of_this_run() -> None:
     assert _run_data.found_again(hosts, ["console"], [{**events[0], "closed": False}]) == []
 
 
-JORDAN = {"event": "E1", "email": "jordan@x.y", "closed": False, "opened_now": True}
-PRIYA = {"event": "E2", "email": "priya@x.y", "closed": False, "opened_now": False}
+JORDAN = {"event": "E1", "email": "jordan@x.y", "closed": False, "locking_before": []}
+PRIYA = {"event": "E2", "email": "priya@x.y", "closed": False, "locking_before": ["console"]}
 SESSIONS = {
     "people": [
         {"email": "Jordan@x.y", "ended": [7], "sessions_before": [{"id": 7}, {"id": 8}], "listing": {"rows": 0}},
@@ -188,7 +232,9 @@ LOOKED = {"app": "console-app", "by": "olivia@x.y"}
 
 def test_the_lock_out_is_kept_person_by_person() -> None:
     events = [JORDAN, PRIYA, {**JORDAN, "event": "E0", "closed": True}]
-    jordan, priya = _run_data.lockout_facts(events, MEMBERSHIPS, SESSIONS, app="console-app", operator="olivia@x.y")
+    jordan, priya = _run_data.lockout_facts(
+        events, MEMBERSHIPS, SESSIONS, console="console", app="console-app", operator="olivia@x.y"
+    )
     assert jordan == {
         "event": "E1",
         "email": "jordan@x.y",
