@@ -14,6 +14,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Fa
 from ansible_collections.raxx.deprovision.plugins.module_utils._progress import (
     ATTESTED,
     INCONCLUSIVE,
+    INCONCLUSIVE_CODE,
     MISSING,
     NOT_COVERED,
     OBSERVED,
@@ -77,11 +78,13 @@ def claims_of(
     now: datetime,
 ) -> t.List[Claim]:
     """Every claim about an event, in the order of the runbook."""
-    covering = {rotation.credential: rotation for rotation in rotations}
+    covering: t.Dict[str, t.List[Covering]] = {}
+    for rotation in rotations:
+        covering.setdefault(rotation.credential, []).append(rotation)
     steps = sorted(credentials, key=lambda credential: credential.step)
     found = [
         *(claim for console in scope["consoles"] for claim in _lockout(facts, console)),
-        *(claim for credential in steps for claim in _credential(credential, covering.get(credential.name))),
+        *(claim for credential in steps for claim in _credential(credential, covering.get(credential.name, []))),
         *(_rechecked(progress, facts, console) for console in scope["consoles"]),
         *(_logged(facts, record) for record in scope["records"]),
         *_closing(facts),
@@ -197,8 +200,9 @@ def _looked(facts: Facts, look: t.Mapping[str, t.Any]) -> t.Tuple[str, ...]:
 # -- credentials
 
 
-def _credential(credential: Credential, rotation: Covering | None) -> t.List[Claim]:
-    claims = _rotation_claims(credential, rotation)
+def _credential(credential: Credential, rotations: t.Sequence[Covering]) -> t.List[Claim]:
+    """C(rotations) are those that cover the event, the newest last."""
+    claims = _rotation_claims(credential, rotations)
     if credential.waived:
         waiver = credential.waiver or {}
         by = str(waiver.get("by", ""))
@@ -218,7 +222,8 @@ def _credential(credential: Credential, rotation: Covering | None) -> t.List[Cla
     return claims
 
 
-def _rotation_claims(credential: Credential, rotation: Covering | None) -> t.List[Claim]:
+def _rotation_claims(credential: Credential, rotations: t.Sequence[Covering]) -> t.List[Claim]:
+    rotation = rotations[-1] if rotations else None
     late = "d" if credential.step == 2 else "c"
     claims = [
         _proved(_open(credential, "a", "a", "The platform reports a new credential"), rotation, "settled", "rotated"),
@@ -236,7 +241,7 @@ def _rotation_claims(credential: Credential, rotation: Covering | None) -> t.Lis
         checks = " and ".join(check.replace("_", "-") for check in credential.checks)
         claim = _open(credential, "d" if late == "d" else "c.check", late, f"Consumers work: {checks}")
         claims.append(_proved(claim, rotation, "checked", "checks passed"))
-    claims += [_dead(credential, rotation, late), _sessions(credential, rotation, late)]
+    claims += [_dead(credential, rotations, late), _sessions(credential, rotations, late)]
     for app in credential.consumers:
         claim = Claim(
             f"4/{credential.name}@{app}", "4", credential.name, f"Smoke suite green again, log of {app} clean", MISSING, "open"
@@ -282,28 +287,48 @@ def _stored(credential: Credential, rotation: Covering | None) -> Claim:
     return claim
 
 
-def _dead(credential: Credential, rotation: Covering | None, place: str) -> Claim:
+def _dead(credential: Credential, rotations: t.Sequence[Covering], place: str) -> Claim:
     claim = _open(credential, ".dead", place, "The old credential no longer works")
-    dead = credential.fact("dead")
-    if not dead or not rotation:
-        return claim
-    claim = replace(claim, at=dead["at"], sources=(rotation.source("dead"),))
-    if dead.get("old_dead") is not True:
+    if not rotations or not all(credential.proofs):
+        return _tried(claim, credential, rotations)
+    claim = replace(claim, **_proofs(credential, rotations))
+    if not credential.claims()["old_dead"]:
         detail = "the old password was not proved dead by a log-in"
         return replace(claim, grade=INCONCLUSIVE, result="not proved by log-in", detail=detail)
-    detail = f"refused with {dead.get('old_sqlstate', '28P01')}, a random password as well"
+    answers = dict.fromkeys(str(proof.get("old_sqlstate", "28P01")) for proof in credential.proofs)
+    detail = f"refused with {', '.join(answers)}, a random password as well"
+    if credential.earlier:
+        detail += f"; also what {len(credential.earlier)} rotations before it replaced"
     return replace(claim, grade=OBSERVED, result="old one refused", detail=detail)
 
 
-def _sessions(credential: Credential, rotation: Covering | None, place: str) -> Claim:
-    claim = _open(credential, ".sessions", place, "No session of the old credential is left")
-    dead = credential.fact("dead")
-    if not dead or not rotation:
+def _tried(claim: Claim, credential: Credential, rotations: t.Sequence[Covering]) -> Claim:
+    """That the old credential was not proved dead, and what came of the last attempt, if there was one."""
+    last = credential.last_try
+    if not last:
         return claim
-    left = dead.get("sessions_left")
-    grade, result = (OBSERVED, "no old session left") if left == 0 else (INCONCLUSIVE, "unknown")
-    detail = f"old sessions: ended {dead.get('sessions_ended', 0)}, left {left}"
-    return replace(claim, grade=grade, result=result, at=dead["at"], detail=detail, sources=(rotation.source("dead"),))
+    grade, result = (INCONCLUSIVE, "cannot tell") if last["code"] == INCONCLUSIVE_CODE else (MISSING, "not dead")
+    sources = tuple(rotation.source(name) for rotation in rotations for name, fact in rotation.facts.items() if fact is last)
+    return replace(claim, grade=grade, result=result, at=last["at"], detail=last["message"], sources=sources)
+
+
+def _sessions(credential: Credential, rotations: t.Sequence[Covering], place: str) -> Claim:
+    claim = _open(credential, ".sessions", place, "No session of the old credential is left")
+    if not rotations or not all(credential.proofs):
+        return claim
+    grade, result = (OBSERVED, "no old session left") if credential.claims()["old_sessions_ended"] else (INCONCLUSIVE, "unknown")
+    ended = sum(proof.get("sessions_ended") or 0 for proof in credential.proofs)
+    left = ", ".join(dict.fromkeys(str(proof.get("sessions_left")) for proof in credential.proofs))
+    detail = f"old sessions: ended {ended}, left {left}"
+    return replace(claim, grade=grade, result=result, detail=detail, **_proofs(credential, rotations))
+
+
+def _proofs(credential: Credential, rotations: t.Sequence[Covering]) -> t.Dict[str, t.Any]:
+    """When all of a credential's proofs of death were made, and where they stand."""
+    return {
+        "at": max((proof["at"] for proof in credential.proofs), key=parse),
+        "sources": tuple(rotation.source("dead") for rotation in rotations),
+    }
 
 
 # -- the end

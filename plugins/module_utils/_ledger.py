@@ -10,9 +10,9 @@ Below the ledger's prefix:
   C(locking-<console>), C(lockout-<console>), C(ticket), C(recheck<number>-<console>), C(sealed), C(waived-<claim>),
   C(audit_row-<record>), C(closed).
 - C(credentials/<credential>/<number>/<fact>): facts of one rotation: C(intent), C(settled), C(parked), C(stored),
-  C(unparked), C(live), C(distributed-<app>), C(checked), C(dead), C(verified-<app>). Beside them two SecureStrings for a run
-  that must continue this one: C(old), the URL that is being replaced, deleted as soon as it is proved dead; and C(key), the
-  key of the fingerprints, deleted when the event closes.
+  C(unparked), C(live), C(distributed-<app>), C(checked), C(tried<number>), C(dead), C(verified-<app>). Beside them two
+  SecureStrings for a run that must continue this one: C(old), the URL that is being replaced, deleted as soon as it is proved
+  dead; and C(key), the key of the fingerprints, deleted when the event closes.
 - C(credentials/<credential>/latest): a hint where to start looking for the newest rotation, which is overwritten.
 - C(runs/...): which run is in charge of what; see C(_lease.py).
 - C(role_separation/<app>/<number>/<fact>): an app works on the owner's credential for a while, a debt (E6): C(owed), C(paid).
@@ -74,6 +74,12 @@ class Rotation:
     @property
     def begun(self) -> datetime:
         return parse(self.facts["intent"]["at"], "intent.at")
+
+    @property
+    def previous_begun(self) -> datetime | None:
+        """When the rotation before this one was begun, if there was one."""
+        at = self.facts["intent"].get("previous")
+        return parse(at, "intent.previous") if at else None
 
 
 class Ledger:
@@ -176,6 +182,25 @@ class Ledger:
         raw = self._raw(base)
         return Rotation(credential, number, _decode(raw), raw.get("key"), raw.get("old")) if "intent" in raw else None
 
+    def rotations_since(self, credential: str, since: datetime) -> list[Rotation]:
+        """The rotations of the credential that were begun at C(since) or later, newest first."""
+        found = []
+        rotation = self.newest_rotation(credential)
+        while rotation and rotation.begun >= since:
+            found.append(rotation)
+            earlier = rotation.previous_begun
+            rotation = self.rotation(credential, rotation.number - 1) if earlier and earlier >= since else None
+        return found
+
+    def unproved_before(self, rotation: Rotation) -> list[Rotation]:
+        """The rotations right before C(rotation) that were not finished, newest first: what they replaced was not proved dead."""
+        found = []
+        earlier = self.rotation(rotation.credential, rotation.number - 1) if rotation.previous_begun else None
+        while earlier and earlier.old_url and "dead" not in earlier.facts:
+            found.append(earlier)
+            earlier = self.rotation(rotation.credential, earlier.number - 1) if earlier.previous_begun else None
+        return found
+
     def recent_rotation(self, credential: str, since: datetime) -> Rotation | None:
         """The newest rotation of the credential, if it covers C(since)."""
         newest = self.newest_rotation(credential)
@@ -206,6 +231,7 @@ class Ledger:
                 "event": event,
                 "operator": operator,
                 "fingerprint": fingerprint(url, key),
+                **({"previous": newest.facts["intent"]["at"]} if newest else {}),
             }
             if self._store.create(f"{base}/intent", encode(intent)):
                 self._store.put(f"{self._credential(credential)}/latest", str(number), secure=False)

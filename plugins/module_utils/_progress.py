@@ -30,6 +30,12 @@ ROLLBACK = "ROLLBACK-"
 
 _DONE = (OBSERVED, ATTESTED)
 
+# The code of a proof that could not tell; any other leaves its claim unproved, and is told as what it is.
+INCONCLUSIVE_CODE = "proof_inconclusive"
+PROVE_DEAD = "prove the old one dead"
+# What a debt says of a parked URL.
+_PARKED = ("kind", "name", "code")
+
 # E4 and S1: said in every result, so that nobody takes silence for coverage.
 NOT_COVERED = (
     "Single sign-on, identity provider and passkey revocation (E4)",
@@ -55,7 +61,8 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Credential:
-    """One credential of the inventory. C(facts) are those of the rotation that covers the event, or V(None); C(step) is 2 or 3.
+    """One credential of the inventory. C(facts) are those of the newest rotation that covers the event, or V(None); C(earlier)
+    those of further ones that cover it, which others have begun. C(step) is 2 or 3.
 
     C(waiver) is the fact that somebody stated that the person had no access of this kind. It counts only while nothing was
     rotated; C(waived_now) stands for it in a check run, which writes no fact.
@@ -68,6 +75,7 @@ class Credential:
     waived_now: bool = False
     checks: tuple[str, ...] = ()
     consumers: tuple[str, ...] = ()
+    earlier: tuple[Facts, ...] = ()
 
     @property
     def waived(self) -> bool:
@@ -89,23 +97,39 @@ class Credential:
         if self.waived:
             return []
         needed = {"rotate": ["settled"], self._storing(): ["stored"], "prove the new one": ["live"]}
-        if self.has("parked"):
-            needed["remove the parked copy"] = ["unparked"]
         needed["distribute"] = self.per_app("distributed")
         needed[" and ".join(check.replace("_", "-") for check in self.checks)] = ["checked"] if self.checks else []
-        needed["prove the old one dead"] = ["dead"]
-        return [words for words, facts in needed.items() if facts and not self.has(*facts)]
+        missing = [words for words, facts in needed.items() if facts and not self.has(*facts)]
+        if any(map(is_parked, self._rotations)):
+            missing.append("remove the parked copy")
+        return missing + ([] if all(self.proofs) else [PROVE_DEAD])
+
+    @property
+    def proofs(self) -> list[Facts]:
+        """The proof of death of each rotation, empty where there is none: the person may have known what any of them replaced."""
+        return [facts.get("dead", {}) for facts in self._rotations]
+
+    @property
+    def last_try(self) -> Facts | None:
+        """The last attempt to prove the old one dead that did not, unless it was proved afterwards."""
+        tries = [fact for facts in self._rotations if "dead" not in facts for fact in _tries(facts)]
+        return max(tries, key=lambda fact: parse(fact["at"]), default=None)
+
+    @property
+    def _rotations(self) -> list[Facts]:
+        return [*self.earlier, self.facts or {}]
 
     def _storing(self) -> str:
         parked = self.fact("parked")
         return f"store (parked in {parked['kind']} {parked['name']} for {parked['code']})" if parked else "store"
 
-    def debt(self) -> dict[str, t.Any] | None:
-        """A URL that is parked, until its store holds it and the parked copy is gone (2b, I15)."""
-        if not self.has("parked") or self.has("stored", "unparked"):
-            return None
-        parked = self.fact("parked")
-        return {"credential": self.name, "since": parked["at"], **{name: parked[name] for name in ("kind", "name", "code")}}
+    def debts(self) -> list[dict[str, t.Any]]:
+        """Each URL that is parked, until its store holds it or its successor, and the parked copy is gone (2b, I15)."""
+        return [
+            {"credential": self.name, "since": facts["parked"]["at"]} | {name: facts["parked"][name] for name in _PARKED}
+            for facts in self._rotations
+            if is_parked(facts)
+        ]
 
     def claims(self) -> dict[str, bool | None]:
         """The claims of the result file. V(None): not applicable."""
@@ -116,8 +140,8 @@ class Credential:
             "stored": self.has("stored"),
             "distributed": self.has(*self.per_app("distributed")) if self.consumers else None,
             "new_live": self.has("live"),
-            "old_dead": self.fact("dead").get("old_dead") is True,
-            "old_sessions_ended": self.fact("dead").get("sessions_left") == 0,
+            "old_dead": all(proof.get("old_dead") is True for proof in self.proofs),
+            "old_sessions_ended": all(proof.get("sessions_left") == 0 for proof in self.proofs),
         }
 
 
@@ -198,7 +222,7 @@ def evaluate(
         event,
         checkpoints,
         {credential.name: credential.claims() for credential in credentials},
-        [debt for debt in (credential.debt() for credential in credentials) if debt]
+        [debt for credential in credentials for debt in credential.debts()]
         + [separation_debt(app, owed) for app, owed in borrowing.items()],
         facts["closed"]["at"] if "closed" in facts else None,
     )
@@ -234,12 +258,15 @@ def _rotated(step: int, credentials: t.Sequence[Credential]) -> Checkpoint:
             ATTESTED, waiver.get("at"), f"not needed: no direct database access, as {waiver.get('by', 'the operator')} stated"
         )
     left = [f"{credential.name}: {', '.join(credential.missing())}" for credential in mine if credential.missing()]
+    tries = [found for credential in mine if credential.missing() == [PROVE_DEAD] and (found := credential.last_try)]
+    if left and len(left) == len(tries) and all(found["code"] == INCONCLUSIVE_CODE for found in tries):
+        return Checkpoint(INCONCLUSIVE, max(found["at"] for found in tries), "; ".join(found["message"] for found in tries))
     if left or not mine:
         return Checkpoint(MISSING, None, f"still to do for {'; '.join(left)}" if left else "no credential of this step is known")
     rotated = [credential for credential in mine if not credential.waived]
-    unproved = [credential.name for credential in rotated if not credential.claims()["old_dead"]]
+    unproved = [credential.name for credential in rotated if not _is_proved_dead(credential)]
     if unproved:
-        return Checkpoint(INCONCLUSIVE, None, f"the old password of {', '.join(unproved)} was not proved dead by a log-in")
+        return Checkpoint(INCONCLUSIVE, None, f"the old password of {', '.join(unproved)} and its sessions were not proved dead")
     last = max(
         str(credential.fact(name)["at"])
         for credential in rotated
@@ -248,6 +275,25 @@ def _rotated(step: int, credentials: t.Sequence[Credential]) -> Checkpoint:
     )
     names = ", ".join(credential.name for credential in rotated)
     return Checkpoint(OBSERVED, last, f"{names}: rotated, stored, new one works, old one refused with 28P01, old sessions ended")
+
+
+def _is_proved_dead(credential: Credential) -> bool:
+    claims = credential.claims()
+    return claims["old_dead"] is True and claims["old_sessions_ended"] is True
+
+
+def is_parked(facts: Facts) -> bool:
+    """Whether the fallback still holds the URL of a rotation with these facts (2b)."""
+    return "parked" in facts and "unparked" not in facts
+
+
+def next_try(facts: Facts) -> str:
+    """The name of the fact that says what came of another attempt to prove the old credential dead."""
+    return f"tried{len(_tries(facts)) + 1}"
+
+
+def _tries(facts: Facts) -> list[Facts]:
+    return [fact for name, fact in facts.items() if re.fullmatch(r"tried\d+", name)]
 
 
 def separation_debt(app: str, owed: Facts) -> dict[str, t.Any]:

@@ -219,6 +219,7 @@ _EVENTS = {
     "live": ("{step}b", "the new one works"),
     "distributed": ("{step}c", "handed out with release {release}"),
     "dead": ("{step}", "the old one tried: {old_sqlstate}; sessions ended {sessions_ended}, left {sessions_left}"),
+    "tried": ("{step}", "the old one was not proved dead: {code}"),
     "checked": ("{check}", "checks passed: {checks}"),
     "verified": ("4", "log clean: {lines} lines, {requests} requests"),
 }
@@ -245,7 +246,8 @@ def _timeline(case: Case) -> t.List[Value]:
     for record in case.journal.records:
         kind, _dash, subject = record["fact"].rpartition("/")[2].partition("-")
         credential = record["fact"].split("/")[1] if record["fact"].startswith("credentials/") else ""
-        step, words = _EVENTS.get("recheck" if kind.startswith("recheck") else kind, ("", kind))
+        # Facts of which there can be several have numbers.
+        step, words = _EVENTS.get(kind.rstrip("0123456789"), ("", kind))
         number = steps.get(credential, 0)
         said = _Known({name: _shown(name, value) for name, value in record["value"].items()})
         entries.append(

@@ -110,11 +110,7 @@ class Outcome:
 
     def rotations(self) -> list[dict[str, t.Any]]:
         """The rotations that cover the event, with C(credential) and C(rotation)."""
-        return [
-            {"credential": credential["name"], "rotation": credential["rotation"]}
-            for credential in self.scope["credentials"]
-            if credential["rotation"] is not None
-        ]
+        return [{"credential": rotation.credential, "rotation": rotation.number} for rotation in self.covering]
 
     def as_event(self) -> dict[str, t.Any]:
         """The event as RV(events) of M(raxx.deprovision.deprovision_result) documents it."""
@@ -210,20 +206,16 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Known:
-    """What the ledger says.
-
-    C(facts) are those of the events by their ids, C(newest) the newest rotations by their credentials, and C(earlier) further
-    ones that closed events are about, by credential and number.
-    """
+    """What the ledger says: the facts of the events by their ids, and rotations by credential and number."""
 
     facts: t.Mapping[str, Facts]
-    newest: t.Mapping[str, Rotation | None]
-    earlier: t.Mapping[t.Tuple[str, int | None], Rotation | None]
+    rotations: t.Mapping[t.Tuple[str, int], Rotation]
     separation_debts: t.Mapping[str, Facts]
 
-    def rotation(self, credential: str, number: int | None) -> Rotation | None:
-        newest = self.newest.get(credential)
-        return newest if newest and newest.number == number else self.earlier.get((credential, number))
+    def covering(self, credential: str, opened: datetime) -> list[Rotation]:
+        """The rotations of the credential that cover an open event, the newest last."""
+        found = (known for (name, _number), known in self.rotations.items() if name == credential and known.begun >= opened)
+        return sorted(found, key=lambda known: known.number)
 
     def with_facts(self, event: str, facts: Facts) -> Known:
         return replace(self, facts={**self.facts, event: {**self.facts[event], **facts}})
@@ -233,25 +225,27 @@ def read(ledger: Ledger, events: t.Sequence[Record], scope: Record) -> Known:
     """What there is to know of C(events) and of the credentials of C(scope)."""
     found = each(lambda record: ledger.event_facts(record["email"], record["event"]) or {}, events)
     facts = {record["event"]: known for record, known in zip(events, found, strict=True)}
-    newest = {str(credential["name"]): ledger.newest_rotation(credential["name"]) for credential in scope["credentials"]}
-    wanted = {
-        (item["name"], item["rotation"])
+    rotations = {}
+    still_open = [parse(record["opened"]) for record in events if "closed" not in facts[record["event"]]]
+    if still_open:
+        for credential in scope["credentials"]:
+            for rotation in ledger.rotations_since(credential["name"], min(still_open)):
+                rotations[rotation.credential, rotation.number] = rotation
+    recorded = {
+        (item["name"], number)
         for known in facts.values()
         for item in known.get("closed", {}).get("scope", {}).get("credentials", [])
-        if item["rotation"] is not None
+        for number in item["rotations"]
     }
-    earlier = {
-        (name, number): ledger.rotation(name, number)
-        for name, number in wanted
-        if (known := newest.get(name)) is None or known.number != number
-    }
-    return Known(facts, newest, earlier, ledger.role_separation_debts())
+    for name, number in recorded - rotations.keys():
+        if closed := ledger.rotation(name, number):
+            rotations[name, number] = closed
+    return Known(facts, rotations, ledger.role_separation_debts())
 
 
 def known_without_ledger(events: t.Sequence[Record], scope: Record, now: datetime) -> Known:
     """Where the ledger cannot be reached nothing is known but what this run did itself."""
-    newest = {str(credential["name"]): None for credential in scope["credentials"]}
-    return Known({record["event"]: _facts_of_this_run(record, scope, now) for record in events}, newest, {}, {})
+    return Known({record["event"]: _facts_of_this_run(record, scope, now) for record in events}, {}, {})
 
 
 def judge(
@@ -268,14 +262,14 @@ def judge(
     for record in events:
         event = Event(record["event"], record["email"], record["operator"], parse(record["notice"]), parse(record["opened"]))
         facts = known.facts[event.id]
-        mine = facts["closed"]["scope"] if "closed" in facts else _covered(scope, known.newest, event.opened)
+        mine = facts["closed"]["scope"] if "closed" in facts else _covered(scope, known, event.opened)
         covering = [
             Covering(rotation.credential, rotation.number, rotation.facts)
             for item in mine["credentials"]
-            if (rotation := known.rotation(item["name"], item["rotation"]))
+            for number in item["rotations"]
+            if (rotation := known.rotations.get((item["name"], number)))
         ]
-        rotated = {rotation.credential: rotation.facts for rotation in covering}
-        credentials = [_credential(item, rotated.get(item["name"]), facts) for item in mine["credentials"]]
+        credentials = [_credential(item, covering, facts) for item in mine["credentials"]]
         progress = evaluate(
             event,
             facts,
@@ -310,36 +304,36 @@ def _facts_of_this_run(record: Record, scope: Record, now: datetime) -> Facts:
     return {"before": record["present"], **{fact_name("lockout", console): lockout for console in scope["locked_out"]}}
 
 
-def _covered(scope: Record, newest: t.Mapping[str, Rotation | None], opened: datetime) -> dict[str, t.Any]:
-    """What an open event is about, with the number of the rotation that covers each credential, if there is one yet.
+def _covered(scope: Record, known: Known, opened: datetime) -> dict[str, t.Any]:
+    """What an open event is about, with the numbers of the rotations that cover each credential, the newest last.
 
     The fact C(closed) keeps this, so that later rotations and a later inventory change nothing for a closed event.
     """
-    credentials = []
-    for item in scope["credentials"]:
-        rotation = newest[item["name"]]
-        credentials.append(
-            {
-                "name": item["name"],
-                "step": int(item["step"]),
-                "checks": list(item["checks"]),
-                "consumers": [consumer["app"] for consumer in item["consumers"]],
-                "waived": bool(item["waived"]),
-                "rotation": rotation.number if rotation and rotation.begun >= opened else None,
-            }
-        )
+    credentials = [
+        {
+            "name": item["name"],
+            "step": int(item["step"]),
+            "checks": list(item["checks"]),
+            "consumers": [consumer["app"] for consumer in item["consumers"]],
+            "waived": bool(item["waived"]),
+            "rotations": [rotation.number for rotation in known.covering(item["name"], opened)],
+        }
+        for item in scope["credentials"]
+    ]
     return {"consoles": list(scope["consoles"]), "records": list(scope["records"]), "credentials": credentials}
 
 
-def _credential(item: Record, rotated: Facts | None, facts: Facts) -> Credential:
+def _credential(item: Record, covering: t.Sequence[Covering], facts: Facts) -> Credential:
+    *earlier, newest = [None, *(rotation.facts for rotation in covering if rotation.credential == item["name"])]
     return Credential(
         name=item["name"],
         step=item["step"],
-        facts=rotated,
+        facts=newest,
         waiver=facts.get(fact_name("waiver", item["name"])),
         waived_now=item["waived"],
         checks=tuple(item["checks"]),
         consumers=tuple(item["consumers"]),
+        earlier=tuple(filter(None, earlier)),
     )
 
 

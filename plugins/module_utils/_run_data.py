@@ -11,6 +11,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.raxx.deprovision.plugins.module_utils._codes import CODES
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, split_code
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import fact_name
+from ansible_collections.raxx.deprovision.plugins.module_utils._progress import INCONCLUSIVE_CODE, next_try
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 Record = t.Dict[str, t.Any]
@@ -19,6 +20,9 @@ Accounts = t.Dict[str, t.List[Record]]  # by the address of their person
 # Each credential's proof makes two log-ins that the server refuses (with the old password and with a random one) and one
 # statement that it denies. The database says so in its log, which Heroku may show in the app's.
 REFUSED_LOGINS_PER_PROOF = 2
+
+# What can come of an attempt to prove the old credential dead.
+_NOT_PROVED_DEAD = (INCONCLUSIVE_CODE, "old_credential_alive", "path_does_not_check_passwords", "observer_blind")
 
 
 def credential_list(hostvars: HostVars, names: t.Iterable[str], direct_access: bool | str) -> list[Record]:
@@ -70,10 +74,6 @@ def leased_credentials(
     ]
 
 
-def rotation_intent(claim: Record) -> Record:
-    """What an engine needs of a claimed rotation to tell whether it has happened; empty if nothing can be told."""
-    intent = claim.get("facts", {}).get("intent")
-    if not intent or not claim.get("key"):
 def consoles_to_lock(
     groups: t.Mapping[str, t.Sequence[str]], playing: t.Sequence[str], tags: t.Sequence[str], skipped: t.Sequence[str]
 ) -> list[str]:
@@ -82,8 +82,22 @@ def consoles_to_lock(
     return [name for name in groups["consoles"] if name in playing] if chosen else []
 
 
+def rotation_intent(claim: Record) -> Record:
+    """What an engine needs of a claimed rotation to tell whether it has happened; empty if nothing can be told."""
+    intent = claim.get("facts", {}).get("intent")
+    if not intent or not claim.get("key"):
         return {}
     return {"at": intent["at"], "fingerprint": intent["fingerprint"], "fingerprint_key": claim.get("key")}
+
+
+def old_urls(claim: Record, before: str) -> dict[str, str | None]:
+    """What is still to be proved dead, by the number of the rotation that replaced it. Secrets are in it.
+
+    Besides the one of the claimed rotation that is what rotations before it replaced, if they were never finished. C(before) is
+    the URL that the credential had when the rotation was claimed. V(None): it was never known. In check mode the number is 0.
+    """
+    own = {} if "dead" in claim["facts"] else {str(claim["number"] or 0): before if claim["old_is_present"] else claim["old_url"]}
+    return {**claim["unproved"], **own}
 
 
 def scope(hostvars: HostVars, groups: t.Mapping[str, t.Sequence[str]], direct_access: bool | str) -> Record:
@@ -159,11 +173,11 @@ def verifications(config: Record, hostvars: HostVars, credentials: t.Sequence[st
     (C(since) is V(None)): the old window holds what the other run did. Every proof of this run may show in the log, also that
     of a credential which the app does not use.
     """
-    proofs = [
-        hostvars[name]["credential_name"]
+    proofs = {
+        hostvars[name]["credential_name"]: len(old_urls)
         for name in rotated_credentials(hostvars, credentials)
-        if "dead" not in hostvars[name]["step23_rotate_credential"]["facts"]
-    ]
+        if (old_urls := hostvars[name]["step23_rotate_credential"]["old_urls"])
+    }
     due = []
     for result in config.get("results", []):
         app = result["item"]
@@ -178,7 +192,8 @@ def verifications(config: Record, hostvars: HostVars, credentials: t.Sequence[st
                     "app": app,
                     "credentials": mine,
                     "since": result["restarted_at"] if result.get("changed") else None,
-                    "refusals": dict.fromkeys(proofs, REFUSED_LOGINS_PER_PROOF),
+                    "refusals": {role: count * REFUSED_LOGINS_PER_PROOF for role, count in proofs.items()},
+                    "denials": sum(proofs.values()),
                 }
             )
     return due
@@ -435,8 +450,11 @@ def _listings(email: str, members: Accounts, logins: Accounts) -> list[Record]:
     ]
 
 
-def proof_fact(proof: Record) -> Record:
-    """What the ledger keeps of a death proof."""
+def proof_facts(proof: t.Any, facts: Record) -> Record:
+    """What the ledger keeps of a death proof, as facts of its rotation: C(dead) if it proves that, else another C(tried<number>).
+
+    C(proof) may be the failed result. Nothing is kept of what failed otherwise. C(facts) are those of the rotation.
+    """
     kept = (
         "users",
         "observer",
@@ -452,4 +470,8 @@ def proof_fact(proof: Record) -> Record:
         "sessions_left",
         "oldest_session",
     )
-    return {name: proof.get(name) for name in kept}
+    if proof.get("old_dead"):
+        return {"dead": {name: proof.get(name) for name in kept}}
+    unknown = {"code": INCONCLUSIVE_CODE, "message": "The old password was never known, so no log-in could prove it dead."}
+    failure = failure_of(proof) if proof.get("failed") else unknown
+    return {next_try(facts): failure} if failure["code"] in _NOT_PROVED_DEAD else {}

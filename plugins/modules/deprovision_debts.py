@@ -98,7 +98,7 @@ SPEC = AWS + LEDGER + Spec(options={"credentials": {"type": "list", "elements": 
 def run(params: Params, check_mode: bool) -> Result:
     ledger = Ledger.from_params(params)
     newest = [rotation for rotation in map(ledger.newest_rotation, params["credentials"]) if rotation]
-    parked = [(rotation, Credential(rotation.credential, 0, rotation.facts).debt()) for rotation in newest]
+    parked = [(rotation, debt) for rotation in newest for debt in Credential(rotation.credential, 0, rotation.facts).debts()]
     owing = [rotation for rotation, debt in parked if debt]
     rollbacks = [debt for rotation in newest if (debt := rollback_debt(rotation.credential, rotation.facts))]
     waiting = [

@@ -103,11 +103,29 @@ old_url:
   returned: success
   type: str
   sample: VALUE_SPECIFIED_IN_NO_LOG_PARAMETER
+unproved:
+  description:
+    - What rotations before this one have replaced and was never proved dead, because they were not finished. By the number of
+      the rotation, as text.
+    - The values are secrets; the result is hidden from output.
+  returned: success
+  type: dict
+  sample:
+    "11": VALUE_SPECIFIED_IN_NO_LOG_PARAMETER
+parked:
+  description: The rotations whose URL is parked, this one or one before it, with C(rotation) and the C(name) of the parameter.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - rotation: 11
+      name: /raxx/prod/raptor/RAPTOR_APP_DB_URL
 """
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger, Rotation
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
+from ansible_collections.raxx.deprovision.plugins.module_utils._progress import is_parked
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import now, parse
 
 SPEC = (
@@ -146,6 +164,7 @@ def run(params: Params, check_mode: bool) -> Result:
         "changed": changed,
         "_ansible_no_log": True,
         **_describe(rotation, params["url"]),
+        **_unfinished(rotation, ledger.unproved_before(rotation) if rotation else []),
         **_diff(changed, params["credential"]),
     }
 
@@ -161,6 +180,15 @@ def _describe(rotation: Rotation | None, url: str | None) -> Result:
         "key": rotation.key,
         "old_is_present": old_is_present,
         "old_url": None if old_is_present else rotation.old_url,
+    }
+
+
+def _unfinished(rotation: Rotation | None, earlier: list[Rotation]) -> Result:
+    """What this rotation and those before it have left to be done."""
+    parked = [known for known in ([rotation] if rotation else []) + earlier if is_parked(known.facts)]
+    return {
+        "unproved": {str(known.number): known.old_url for known in earlier},
+        "parked": [{"rotation": known.number, "name": known.facts["parked"]["name"]} for known in parked],
     }
 
 

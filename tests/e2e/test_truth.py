@@ -7,6 +7,8 @@ What happens in the middle of a run is brought about by triggers in the database
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.e2e.runs import Run, deprovision
@@ -153,3 +155,25 @@ def test_the_ticket_of_somebody_else_is_left_alone(sandbox: Sandbox) -> None:
     assert run.status != 0
     assert "is not one for jordan.smithers@raxx.example" in run.last_line
     assert sandbox.dump() == before
+
+
+def test_what_a_rotation_that_was_cut_short_replaced_is_proved_dead_as_well(sandbox: Sandbox) -> None:
+    """2d, C2, I10: its person knew that password, and not the one that the next rotation replaced for somebody else."""
+    bob, smithers = "bob@raxx.example", "jordan.smithers@raxx.example"
+    known_to_bob = sandbox.credential_url("raptor_app")
+    sandbox.fault("heroku", "config-vars", "error", method="PATCH")
+    try:
+        cut_short = deprovision(sandbox, bob)
+    finally:
+        sandbox.mend()
+    assert (cut_short.status != 0, cut_short.result["credentials"]["raptor_app"]["stored"]) == (True, True), cut_short.output
+    other = deprovision(sandbox, smithers)
+    assert (other.status, other.result["result"]) == (0, "complete"), other.output
+    rotations = sandbox.rotations()
+    run = deprovision(sandbox, bob)
+    assert (run.status, run.result["result"], sandbox.rotations()) == (0, "complete", rotations), run.output
+    assert login_state(known_to_bob) == "28P01"
+    journal = next(file for file in run.evidence if file.parent.name == run.result["event"]).with_name("journal.jsonl")
+    facts = [json.loads(line)["fact"] for line in journal.read_text(encoding="utf-8").splitlines()]
+    assert len([fact for fact in facts if fact.startswith("credentials/raptor_app/") and fact.endswith("/dead")]) == 2
+    assert [name for name in _parameters(sandbox) if name.endswith(("/key", "/old"))] == []

@@ -122,6 +122,23 @@ def test_a_closed_event_keeps_its_own_rotations(run_main: ModuleRunner, event: P
     assert run_main("deprovision_result", asked).result["complete"] is True
 
 
+def test_every_rotation_since_the_event_was_opened_belongs_to_it(run_main: ModuleRunner, event: Params, asked: Params) -> None:
+    """C2, I10: one that was cut short and one that followed it for somebody else; the keys of both are destroyed at the end."""
+    claim = {"ledger_prefix": PREFIX, "credential": "raptor_app", "event": event["event"], "operator": OPERATOR}
+    first = run_main("deprovision_rotation", {**claim, "since": event["opened"], "url": "postgres://raptor_app:w@db/r"}).result
+    later = first["facts"]["intent"]["at"].replace("2026-", "2027-")
+    run_main("deprovision_rotation", {**claim, "since": later, "url": "postgres://raptor_app:x@db/r"})
+    ledger = {"ledger_prefix": PREFIX, "credential": "raptor_app"}
+    facts = {name: value for name, value in ROTATED.items() if name != "intent"}
+    run_main("deprovision_ledger", {**ledger, "rotation": 2, "facts": facts})
+    note(run_main, event["event"], {name: value for name, value in FACTS.items() if name not in ("before", "closed")})
+    assert run_main("deprovision_result", asked).result["events"][0]["ready_to_close"] is False
+    run_main("deprovision_ledger", {**ledger, "rotation": 1, "facts": {"dead": ROTATED["dead"]}})
+    result = run_main("deprovision_result", asked).result
+    assert "prove the old one dead" not in result["verdict"]
+    assert result["events"][0]["scope"]["credentials"][0]["rotations"] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("code", "result"), [("rotation_refused", "failed"), ("proof_inconclusive", "incomplete"), ("unreachable", "incomplete")]
 )

@@ -57,6 +57,20 @@ def test_an_older_rotation_does_not_cover_a_later_event(run_main: ModuleRunner, 
     assert run_main("deprovision_rotation", {**CLAIM, "since": later}).result["number"] == 2
 
 
+def test_what_a_rotation_before_replaced_is_known_until_it_is_proved_dead(run_main: ModuleRunner, store: t.Any) -> None:
+    """C2: a rotation was cut short, and somebody who left later needs another one."""
+    begun = run_main("deprovision_rotation", CLAIM).result["facts"]["intent"]["at"]
+    parked = {"kind": "ssm", "name": "/raxx/parked", "code": "unreachable", "reason": "Down."}
+    known = {"ledger_prefix": PREFIX, "credential": "raptor_app", "rotation": 1}
+    run_main("deprovision_ledger", {**known, "facts": {"parked": parked}})
+    later = {**CLAIM, "since": begun.replace("2026-", "2027-"), "url": "postgres://raptor_app:second@db.raxx.example:5432/raptor"}
+    result = run_main("deprovision_rotation", later).result
+    assert (result["number"], result["unproved"], result["parked"]) == (2, {"1": URL}, [{"rotation": 1, "name": "/raxx/parked"}])
+    run_main("deprovision_ledger", {**known, "facts": {"dead": {}, "unparked": {}}, "forget": ["old"]})
+    again = run_main("deprovision_rotation", later).result
+    assert (again["number"], again["unproved"], again["parked"]) == (2, {}, [])
+
+
 def test_the_hint_may_be_lost(run_main: ModuleRunner, store: t.Any) -> None:
     """A run that dies between the intent and the hint leaves the hint behind."""
     run_main("deprovision_rotation", CLAIM)

@@ -108,6 +108,52 @@ def test_a_rotation_is_done_when_every_part_of_it_is(missing: str, checkpoint: s
     assert not progress.ready_for_audit_row
 
 
+@pytest.mark.parametrize(
+    ("code", "grade"),
+    [("proof_inconclusive", "inconclusive"), ("old_credential_alive", "missing"), ("observer_blind", "missing")],
+)
+def test_an_attempt_that_could_not_tell_is_inconclusive_and_blocks(code: str, grade: str) -> None:
+    """C2: that the old one is alive is no doubt but a fact."""
+    tried = {"at": AT, "code": code, "message": f"No clear answer. [{code}]"}
+    progress = judge(FACTS, raptor({**without(ROTATED, "dead"), "tried1": tried}), archiver())
+    assert (progress.checkpoints["C2"].grade, progress.complete) == (grade, False)
+    if grade == "inconclusive":
+        assert (progress.checkpoints["C2"].at, progress.checkpoints["C2"].detail) == (AT, "No clear answer. [proof_inconclusive]")
+
+
+def test_what_is_missing_besides_an_inconclusive_proof_is_said() -> None:
+    tried = {"at": AT, "code": "proof_inconclusive", "message": "No clear answer."}
+    progress = judge(FACTS, raptor({**without(ROTATED, "dead", "checked"), "tried1": tried}), archiver())
+    assert (progress.checkpoints["C2"].grade, "smoke" in progress.checkpoints["C2"].detail) == ("missing", True)
+
+
+def test_sessions_that_nobody_counted_block_as_well() -> None:
+    progress = judge(FACTS, raptor({**ROTATED, "dead": {"at": AT, "old_dead": True, "sessions_left": None}}), archiver())
+    assert (progress.checkpoints["C2"].grade, progress.complete) == ("inconclusive", False)
+
+
+def test_what_every_rotation_replaced_must_be_proved_dead() -> None:
+    """C2: somebody left, the rotation was cut short, and another one followed for somebody else: the first knew the first URL."""
+    cut_short = {"intent": {"at": AT}, "settled": {"at": AT}}
+    progress = judge(FACTS, raptor(earlier=(cut_short,)), archiver())
+    assert (progress.checkpoints["C2"].grade, progress.credentials["raptor_app"]["old_dead"]) == ("missing", False)
+    assert "prove the old one dead" in progress.checkpoints["C2"].detail
+    proved = {**cut_short, "dead": {"at": AT, "old_dead": True, "sessions_left": 0}}
+    assert judge(FACTS, raptor(earlier=(proved,)), archiver()).complete
+
+
+def test_a_copy_that_a_rotation_before_has_parked_is_owed_as_well() -> None:
+    """2b, I15."""
+    parked = {"at": AT, "kind": "ssm", "name": "/raxx/parked", "code": "unreachable"}
+    before = {"intent": {"at": AT}, "parked": parked, "dead": ROTATED["dead"]}
+    progress = judge(FACTS, raptor(earlier=(before,)), archiver())
+    assert progress.debts == [
+        {"credential": "raptor_app", "since": AT, "kind": "ssm", "name": "/raxx/parked", "code": "unreachable"}
+    ]
+    assert progress.checkpoints["C2"].grade == "missing"
+    assert judge(FACTS, raptor(earlier=({**before, "unparked": {"at": AT}},)), archiver()).complete
+
+
 def test_an_old_password_that_was_not_tried_is_inconclusive_and_blocks() -> None:
     facts = {**ROTATED, "dead": {"at": AT, "old_dead": None, "sessions_left": 0}}
     progress = judge(FACTS, raptor(facts), archiver())

@@ -31,7 +31,8 @@ def credential(name: str, rotate: str, *consumers: tuple[str, str], **facts: t.A
 
 
 def rotated(name: str, **facts: t.Any) -> dict[str, t.Any]:
-    return {"url": f"postgres://{name}", "number": 3, "facts": facts}
+    old_urls = {} if "dead" in facts else {"3": f"postgres://{name}-was"}
+    return {"url": f"postgres://{name}", "number": 3, "facts": facts, "old_urls": old_urls}
 
 
 HOSTS: dict[str, t.Any] = {
@@ -72,6 +73,14 @@ def test_a_credential_that_was_not_rotated_is_not_handed_out() -> None:
     assert _run_data.config_values(hosts, GROUPS["credentials"], "raptor") == {"ARCHIVE_URL": "postgres://audit_archiver"}
 
 
+def test_each_proof_of_this_run_may_show_in_the_log() -> None:
+    """4: also those of what a rotation that was cut short had replaced."""
+    known = {**rotated("raptor_app"), "old_urls": {"2": "older", "3": "old"}}
+    hosts = {**HOSTS, "raptor_app": {**HOSTS["raptor_app"], "step23_rotate_credential": known}}
+    (due,) = _run_data.verifications(RELEASED, hosts, GROUPS["credentials"])
+    assert (due["refusals"], due["denials"]) == ({"raptor_app": 4}, 2)
+
+
 def test_what_was_verified_is_not_verified_again_and_a_known_proof_refuses_no_login() -> None:
     due = _run_data.verifications(RELEASED, HOSTS, GROUPS["credentials"])
     assert due == [
@@ -80,6 +89,7 @@ def test_what_was_verified_is_not_verified_again_and_a_known_proof_refuses_no_lo
             "credentials": ["raptor_app", "audit_archiver"],
             "since": "2026-05-19T10:00:00Z",
             "refusals": {"raptor_app": 2},
+            "denials": 1,
         }
     ]
     done = {name: {**host, "step23_rotate_credential": rotated(name, **{"verified-raptor": {}})} for name, host in HOSTS.items()}
