@@ -298,7 +298,7 @@ def _dead(credential: Credential, rotations: t.Sequence[Covering], place: str) -
     answers = dict.fromkeys(str(proof.get("old_sqlstate", "28P01")) for proof in credential.proofs)
     detail = f"refused with {', '.join(answers)}, a random password as well"
     if credential.earlier:
-        detail += f"; also what {len(credential.earlier)} rotations before it replaced"
+        detail += f"; so is what {len(credential.earlier)} rotation(s) before it replaced"
     return replace(claim, grade=OBSERVED, result="old one refused", detail=detail)
 
 

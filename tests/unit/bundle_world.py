@@ -136,12 +136,14 @@ def case(
     *,
     closing: Facts = CLOSING,
     keyid: str | None = None,
-    **more: t.Any,
+    earlier: t.Sequence[Facts] = (),
 ) -> Case:
-    """A case that is sealed and closed. C(more) is laid over the credential C(raptor_app)."""
-    covering = tuple([Covering("raptor_app", 3, rotated)] if rotated else [])
+    """A case that is sealed and closed. C(earlier) are the facts of rotations before the one of C(rotated)."""
+    covering = tuple(
+        Covering("raptor_app", number, facts) for number, facts in enumerate([*earlier, rotated], 3 - len(earlier)) if facts
+    )
     credentials = (
-        Credential("raptor_app", 2, rotated, checks=("smoke",), consumers=("raptor",), **more),
+        Credential("raptor_app", 2, rotated, checks=("smoke",), consumers=("raptor",), earlier=tuple(earlier)),
         Credential("audit_archiver", 3, None, waiver={"at": at(10), "by": OPERATOR}, consumers=("raptor",)),
     )
     if closing:

@@ -89,6 +89,33 @@ def test_what_was_gone_already_is_not_called_removed() -> None:
     assert "already gone audit-reader" in claim["detail"]
 
 
+def test_an_old_credential_that_was_tried_in_vain_is_inconclusive_with_the_reason() -> None:
+    """2d: the last attempt is told, until one proves it."""
+    tried = {"at": at(20), "code": "proof_inconclusive", "message": "The server was full."}
+    open_still = {**without(ROTATED, "dead"), "tried1": {**tried, "at": at(18), "message": "No answer."}, "tried2": tried}
+    claim = claims(EVENT_FACTS, open_still, closing={})["2.dead/raptor_app"]
+    assert (claim["grade"], claim["detail"], claim["at"]) == ("inconclusive", "The server was full.", at(20))
+    assert claim["sources"] == ["credentials/raptor_app/0003/tried2"]
+    alive = {**tried, "code": "old_credential_alive", "message": "It still logs in."}
+    claim = claims(EVENT_FACTS, {**open_still, "tried2": alive}, closing={})["2.dead/raptor_app"]
+    assert (claim["grade"], claim["result"]) == ("missing", "not dead")
+    assert claims(EVENT_FACTS, {**ROTATED, "tried1": tried})["2.dead/raptor_app"]["grade"] == "observed"
+
+
+def test_the_proofs_of_all_rotations_are_one_claim() -> None:
+    """2d: the person may have known what any of them replaced."""
+    before = {"intent": ROTATED["intent"], "settled": ROTATED["settled"]}
+    assert claims(EVENT_FACTS, ROTATED, closing={}, earlier=[before])["2.dead/raptor_app"]["grade"] == "missing"
+    proved = {**before, "dead": {**ROTATED["dead"], "at": at(19), "sessions_ended": 1}}
+    found = build(case(EVENT_FACTS, ROTATED, earlier=[proved]))
+    dead = next(claim for claim in found["claims"] if claim["id"] == "2.dead/raptor_app")
+    assert (dead["grade"], dead["at"]) == ("observed", at(19))
+    assert dead["sources"] == ["credentials/raptor_app/0002/dead", "credentials/raptor_app/0003/dead"]
+    sessions = next(claim for claim in found["claims"] if claim["id"] == "2.sessions/raptor_app")
+    assert sessions["detail"] == "old sessions: ended 3, left 0"
+    assert [proof["rotation"] for proof in found["proofs"]] == [2, 3]
+
+
 def test_what_a_killed_run_had_removed_is_removed() -> None:
     """I12: the run that continues it finds nothing, and claims the same."""
     continued = build(case(changed("lockout-console", removed=[], ended=[], continued=True)))
