@@ -136,34 +136,48 @@ class Leases:
         C(run_in_progress) as soon as it is seen to be alive.
         """
         mine = self._create(charge)
+        try:
+            # Whoever comes later must see that this run is alive, however long it waits for a dead one.
+            with Holder(lambda: self, mine.number, self._patience).kept():
+                running, taken = self._clear(mine)
+        except DeprovisionError:
+            with contextlib.suppress(DeprovisionError):
+                self.end(mine)
+            raise
+        return self._put(replace(mine, floor=min([mine.number, *running]))), taken
+
+    def _clear(self, mine: Lease) -> tuple[list[int], list[Lease]]:
+        """The numbers of the earlier runs that are not in the way of C(mine), and those that had to be taken over."""
         begun = time.monotonic()
         running, taken = [], []
-        for other in self._running_before(mine.number):
-            state = self._judge(other, mine, begun)
+        for number in self._running_before(mine.number):
+            other, state = self._judge(number, mine, begun)
             if state == ABANDONED:
                 self._take_over(other, mine)
                 taken.append(other)
             elif state == RUNNING:
-                running.append(other.number)
-        return self._put(replace(mine, floor=min([mine.number, *running]))), taken
+                running.append(number)
+        return running, taken
 
-    def _judge(self, other: Lease, mine: Lease, begun: float) -> str:
-        """What has become of another run. For one that is in the way this takes until it is known whether it is alive."""
-        shared = mine.charge.shared_with(other.charge)
-        while not other.over:
+    def _judge(self, number: int, mine: Lease, begun: float) -> tuple[Lease, str]:
+        """What has become of another run, by its lease as it was just read. One that shares nothing is not waited for."""
+        first: Lease | None = None
+        while True:
+            # Before the lease is read, so that no renewal is taken for older than it is.
+            waited = time.monotonic() - begun
+            other = self.read(number)
+            if other.over:
+                return other, OVER
+            shared = mine.charge.shared_with(other.charge)
+            if first and other.version > first.version:
+                raise _in_progress(other, shared)
             # By the clock of AWS, which wrote down when both were last changed, and by how long this run has waited since.
-            age = (parse(mine.modified) - parse(other.modified)).total_seconds() + time.monotonic() - begun
-            if age > self._patience:
-                return ABANDONED
+            if (parse(mine.modified) - parse(other.modified)).total_seconds() + waited > self._patience:
+                return other, ABANDONED
             if not shared:
-                return RUNNING
+                return other, RUNNING
+            first = first or other
             self._sleep(POLL_INTERVAL)
-            later = self.read(other.number)
-            if not later.over and later.version != other.version:
-                self.end(mine)
-                raise _in_progress(later, shared)
-            other = later
-        return OVER
 
     def end(self, lease: Lease) -> None:
         """Gives the lease back; nobody has to wait for it any more."""
@@ -206,8 +220,8 @@ class Leases:
                 self._store.put(f"{self._base}/latest", str(number), secure=False)
                 return self.read(number)
 
-    def _running_before(self, number: int) -> list[Lease]:
-        """The runs with a lower number that are not over, the oldest first."""
+    def _running_before(self, number: int) -> list[int]:
+        """The lower numbers of runs that are not over, the oldest first."""
         found, lowest = [], 1
         earlier = number - 1
         while earlier >= lowest:
@@ -215,7 +229,7 @@ class Leases:
             if lease.floor is not None:
                 lowest = max(lowest, lease.floor)
             if not lease.over:
-                found.append(lease)
+                found.append(earlier)
             earlier -= 1
         return found[::-1]
 

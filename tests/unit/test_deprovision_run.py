@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 from ansible_collections.raxx.deprovision.plugins.module_utils import _lease
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._event import person_key
 from ansible_collections.raxx.deprovision.plugins.module_utils._guard import before_write
 from ansible_collections.raxx.deprovision.plugins.module_utils._in_charge import watched
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import verify
+from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SsmClient
 
 from .conftest import ModuleRunner
 from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, note, parameters
@@ -92,6 +94,38 @@ def test_a_dead_run_is_taken_over_and_can_write_nothing_more(run_main: ModuleRun
     assert caught.value.code == "run_superseded"
     assert OPERATOR in caught.value.message
     write_as(second)
+
+
+def test_a_live_run_is_not_taken_over_while_a_dead_one_is_waited_for(run_main: ModuleRunner, store: t.Any) -> None:
+    """What was read of the live one before the wait was as old as the dead one's lease after it."""
+    run_main("deprovision_run", RUN)
+    second = run_main("deprovision_run", {**RUN, "emails": [OTHER], "credentials": ["audit_archiver"]}).result
+    with watched(second, "smoke_suite", "audit_archiver"):
+        lease = f"{PREFIX}/runs/000001/lease"
+        store.put_parameter(Name=lease, Value=store.get_parameter(Name=lease)["Parameter"]["Value"], Overwrite=True)
+        third = run_main("deprovision_run", RUN).result
+    assert [other["number"] for other in third["taken_over"]] == [1]
+    write_as(second)
+
+
+def test_a_run_that_waits_for_a_dead_one_is_alive_itself(run_main: ModuleRunner, store: t.Any) -> None:
+    run_main("deprovision_run", RUN)
+    waits, go_on = threading.Event(), threading.Event()
+
+    def wait(_seconds: float) -> None:
+        waits.set()
+        go_on.wait(10)
+
+    client = SsmClient("us-east-1", before_write=lambda _system, _action: None)
+    leases = _lease.Leases(client, PREFIX, PATIENCE, wait)
+    charge = _lease.Charge("run", OTHER, "there", (person_key(OTHER),), ("raptor_app",))
+    thread = threading.Thread(target=leases.begin, args=[charge])
+    thread.start()
+    assert waits.wait(10)
+    third = run_main("deprovision_run", {**RUN, "emails": [OTHER], "credentials": []})
+    go_on.set()
+    thread.join()
+    assert third.code == "run_in_progress"
 
 
 def test_a_worker_that_outlives_its_run_keeps_nobody_waiting(
