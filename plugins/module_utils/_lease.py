@@ -34,6 +34,7 @@ EVERYBODY = ("*",)
 CONTROLLER = os.getpid()
 OVER, ABANDONED, RUNNING = "over", "abandoned", "running"
 RENEWALS = 4  # how often a lease is renewed within the patience of the others
+LONGEST_RENEWAL = 20.0  # seconds that the end of a task waits for a renewal in flight
 POLL_INTERVAL = 0.5  # seconds between two looks at a lease that may be abandoned
 LONGEST_CHECK_AGE = 1.0  # seconds for which a check holds, so that a task that writes several facts checks once
 
@@ -257,10 +258,15 @@ class Holder:
         self._number = number
         self._interval = patience / RENEWALS
         self._checked: float | None = None
+        self._fault: str | None = None  # the type of the exception that has ended the renewals
         self._checking = threading.Lock()  # many writes at the same time ask once
 
     def check(self) -> None:
         """Raises C(run_superseded) if another run has taken over. A check holds for a moment (a machine's sleep counts)."""
+        if self._fault:
+            raise DeprovisionError(
+                "internal_error", f"The lease is not renewed any more ({self._fault}), so nothing more is written.", system=SYSTEM
+            )
         with self._checking:
             if self._checked is None or abs(time.time() - self._checked) > LONGEST_CHECK_AGE:
                 self._leases().check(self._number, renew=_has_controller())
@@ -275,10 +281,13 @@ class Holder:
         done = threading.Event()
 
         def renew() -> None:
-            while not done.wait(self._interval) and _has_controller():
-                # The next write will meet the same trouble, and tell.
-                with contextlib.suppress(DeprovisionError):
-                    self._leases().check(self._number)
+            try:
+                while not done.wait(self._interval) and _has_controller():
+                    # The next write will meet the same trouble, and tell.
+                    with contextlib.suppress(DeprovisionError):
+                        self._leases().check(self._number)
+            except Exception as error:  # noqa: BLE001  # nobody else would see it
+                self._fault = type(error).__name__
 
         thread = threading.Thread(target=renew, daemon=True)
         thread.start()
@@ -286,6 +295,8 @@ class Holder:
             yield
         finally:
             done.set()
+            # What it read before the run ended must not be written after it.
+            thread.join(LONGEST_RENEWAL)
 
 
 def _has_controller() -> bool:

@@ -173,6 +173,62 @@ def test_what_ends_a_run_does_not_renew_its_lease(run_main: ModuleRunner, store:
     assert renewals == [first["number"]]
 
 
+class Renewals:
+    """In the place of leases: a renewal that says when it has begun, and ends as C(end) does."""
+
+    def __init__(self, end: t.Callable[[], t.Any]) -> None:
+        self.begun = threading.Event()
+        self.ended = threading.Event()
+        self._end = end
+
+    def check(self, _number: int, **_how: t.Any) -> None:
+        self.begun.set()
+        self._end()
+        self.ended.set()
+
+
+def holder(renewals: Renewals) -> _lease.Holder:
+    return _lease.Holder(lambda: t.cast(_lease.Leases, renewals), 1, 0.04)
+
+
+def test_a_renewal_is_over_before_its_task_is() -> None:
+    """One that was in flight wrote over the end of the run, and the next run waited for nothing."""
+    answer = threading.Event()
+    renewals = Renewals(lambda: answer.wait(10))
+    with holder(renewals).kept():
+        assert renewals.begun.wait(10)
+        threading.Timer(0.05, answer.set).start()
+    assert renewals.ended.is_set()
+
+
+def test_no_task_waits_for_ever_for_a_renewal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_lease, "LONGEST_RENEWAL", 0.0)
+    answer = threading.Event()
+    renewals = Renewals(lambda: answer.wait(10))
+    with holder(renewals).kept():
+        assert renewals.begun.wait(10)
+    assert not renewals.ended.is_set()
+    answer.set()
+
+
+def test_a_renewal_that_fails_in_an_unknown_way_stops_the_next_write() -> None:
+    """It ended all renewals without a word."""
+    failed = threading.Event()
+
+    def fail() -> None:
+        failed.set()
+        raise RuntimeError("secret words")
+
+    renewing = holder(Renewals(fail))
+    with renewing.kept():
+        assert failed.wait(10)
+    with pytest.raises(DeprovisionError) as caught:
+        renewing.check()
+    assert caught.value.code == "internal_error"
+    assert "RuntimeError" in caught.value.message
+    assert "secret words" not in caught.value.message
+
+
 def test_of_two_that_begin_at_once_one_goes_on(run_main: ModuleRunner, store: t.Any) -> None:
     """Two threads stand for two runs; each keeps its lease once it has it, as a run does."""
     leases = _lease.Leases.from_params(
