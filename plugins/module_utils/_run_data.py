@@ -70,7 +70,7 @@ def leased_credentials(
     return [
         item["name"]
         for item in credential_list(hostvars, groups["credentials"], direct_access)
-        if item["name"] in playing and not item["waived"] and {"all", f"step{item['step']}"} & set(tags)
+        if item["name"] in playing and not item["waived"] and {"all", "tagged", f"step{item['step']}"} & set(tags)
     ]
 
 

@@ -63,6 +63,22 @@ def test_a_limit_never_leaves_an_app_without_its_credential(playing: list[str], 
     assert _run_data.apps_in_charge(GROUPS, HOSTS, playing, host) == apps
 
 
+@pytest.mark.parametrize(
+    ("tags", "leased"),
+    [
+        (["all"], ["raptor_app"]),
+        (["tagged"], ["raptor_app"]),
+        (["step1", "step2"], ["raptor_app"]),
+        (["step3"], []),
+        (["untagged"], []),
+        (["step1"], []),
+    ],
+)
+def test_what_a_run_is_to_rotate_is_leased(tags: list[str], leased: list[str]) -> None:
+    """I3; every task that rotates has a tag, so C(--tags tagged) rotates."""
+    assert _run_data.leased_credentials(HOSTS, GROUPS, GROUPS["credentials"], tags, False) == leased
+
+
 def test_one_app_gets_all_its_values_at_once() -> None:
     values = _run_data.config_values(HOSTS, GROUPS["credentials"], "raptor")
     assert values == {"APP_URL": "postgres://raptor_app", "ARCHIVE_URL": "postgres://audit_archiver"}
