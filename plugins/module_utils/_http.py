@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 from dataclasses import dataclass
+from time import sleep
 from urllib.parse import urlsplit
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
@@ -16,13 +17,15 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._guard import bef
 try:
     import requests
     from requests.adapters import HTTPAdapter
+    from urllib3.exceptions import InvalidHeader, MaxRetryError
     from urllib3.util import Retry
 except ImportError:  # reported by _module.execute, which knows which library the module needs
     HTTPAdapter = Retry = object  # type: ignore[assignment, misc]
 
 CONNECT_TIMEOUT = 5.0  # seconds
-RETRIES = 3
-LONGEST_RETRY_AFTER = 30  # seconds; a server may ask for more, the operator's window does not allow it
+# Pauses before a write is made again, in seconds, where the server does not say how long to wait.
+RETRY_DELAYS = (0.5, 1.0, 2.0)
+LONGEST_RETRY_AFTER = 30.0  # seconds; a server may ask for more, the operator's window does not allow it
 
 _CODE_BY_STATUS = {
     400: "invalid_request",
@@ -43,13 +46,21 @@ class Answer:
     body: t.Any
 
 
-class _SafeRetry(Retry):
-    """Repeats what is safe to repeat: a request that never left, a GET, and any request that was answered with 429."""
+class _Retries(Retry):
+    """Repeats a GET, and nothing else: what may change something is repeated where the guard is asked."""
 
-    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        if status_code == 429:
-            return bool(self.total)
-        return super().is_retry(method, status_code, has_retry_after)
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: t.Any = None,
+        error: Exception | None = None,
+        _pool: t.Any = None,
+        _stacktrace: t.Any = None,
+    ) -> _Retries:
+        if error and method != "GET":
+            raise MaxRetryError(_pool, url or "", error)
+        return super().increment(method, url, response, error, _pool, _stacktrace)
 
     def get_retry_after(self, response: t.Any) -> float | None:
         asked = super().get_retry_after(response)
@@ -79,15 +90,14 @@ class HttpClient:
         self._parse_error = parse_error
         self._session = plain_session(self.base_url)
         self._session.headers.update({"User-Agent": "raxx.deprovision", "Accept": "application/json", **headers})
-        adapter = HTTPAdapter(
-            max_retries=_SafeRetry(
-                total=RETRIES,
-                backoff_factor=0.5,
-                allowed_methods={"GET"},
-                status_forcelist={502, 503, 504},
-                raise_on_status=False,
-            )
+        self._retries = _Retries(
+            total=len(RETRY_DELAYS),
+            backoff_factor=0.5,
+            allowed_methods={"GET"},
+            status_forcelist={429, 502, 503, 504},
+            raise_on_status=False,
         )
+        adapter = HTTPAdapter(max_retries=self._retries)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -110,22 +120,39 @@ class HttpClient:
         """
         what = f"{method} {path.partition('?')[0]}"
         changes = method != "GET" if changes is None else changes
-        if changes:
-            before_write(self.system, what)
+        for delay in (*RETRY_DELAYS, None):
+            if changes:
+                # Each time: while this run waited, another one may have taken over.
+                before_write(self.system, what)
+            asked = None
+            try:
+                response = self._session.request(
+                    method,
+                    self.base_url + path,
+                    json=json,
+                    params=params,
+                    headers=headers,
+                    timeout=(CONNECT_TIMEOUT, self.timeout),
+                    allow_redirects=False,
+                )
+            except requests.RequestException as error:
+                never_sent = _never_sent(error)
+                if delay is None or method == "GET" or not never_sent:
+                    # The cause is named by its type: its text may quote the URL.
+                    raise self._unreachable(what, type(_root(error)).__name__, unknown=changes and not never_sent) from None
+            else:
+                if delay is None or method == "GET" or response.status_code != 429:
+                    return self._judge(what, response, expected, changes=changes)
+                asked = self._asked(response)
+            sleep(asked or delay)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _asked(self, response: requests.Response) -> float | None:
+        """How long the server wants to be left alone, in seconds, if it says so."""
         try:
-            response = self._session.request(
-                method,
-                self.base_url + path,
-                json=json,
-                params=params,
-                headers=headers,
-                timeout=(CONNECT_TIMEOUT, self.timeout),
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            # The cause is named by its type: its text may quote the URL.
-            raise self._unreachable(what, type(_root(error)).__name__, unknown=changes and not _never_sent(error)) from None
-        return self._judge(what, response, expected, changes=changes)
+            return self._retries.get_retry_after(response)
+        except InvalidHeader:
+            return None
 
     def _judge(self, what: str, response: t.Any, expected: t.Collection[int], *, changes: bool) -> Answer:
         status: int = response.status_code

@@ -218,10 +218,11 @@ class SsmClient:
         """Makes one call, again only where that is safe. C(subject) is the parameter that the message names."""
         what = f"{operation} {subject}".strip()
         method = getattr(client or self._ssm, operation)
-        if write:
-            self._before_write(SYSTEM, what)
         begun = time.monotonic()
         for delay in (*RETRY_DELAYS, None):
+            if write:
+                # Each time: while this run waited, another one may have taken over.
+                self._before_write(SYSTEM, what)
             try:
                 return method(**arguments)
             except exceptions.ClientError as error:

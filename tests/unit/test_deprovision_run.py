@@ -12,15 +12,18 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.raxx.deprovision.plugins.module_utils import _lease
+import responses
+from ansible_collections.raxx.deprovision.plugins.module_utils import _http, _lease
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import person_key
 from ansible_collections.raxx.deprovision.plugins.module_utils._guard import before_write
+from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import HerokuClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._in_charge import watched
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import verify
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SsmClient
 
 from .conftest import ModuleRunner
+from .heroku_answers import API, KEY
 from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, note, parameters
 
 PATIENCE = 1.5  # seconds; the clock is moto's, so it is the real one
@@ -126,6 +129,25 @@ def test_a_run_that_waits_for_a_dead_one_is_alive_itself(run_main: ModuleRunner,
     go_on.set()
     thread.join()
     assert third.code == "run_in_progress"
+
+
+def test_a_run_that_is_taken_over_while_it_is_throttled_repeats_nothing(
+    run_main: ModuleRunner, store: t.Any, script: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I4: a worker that outlived its run waited for as long as Heroku asked, and rotated once more."""
+    first = run_main("deprovision_run", RUN).result
+    pauses: list[float] = []
+
+    def take_over(seconds: float) -> None:
+        pauses.append(seconds)
+        fact = {"by": 2, "operator": OTHER, "at": "2026-05-19T10:00:00Z"}
+        store.put_parameter(Name=f"{PREFIX}/runs/000001/taken_over", Value=json.dumps(fact), Type="String")
+
+    monkeypatch.setattr(_http, "sleep", take_over)
+    script.post(f"{API}/apps/x/dynos", json={"id": "rate_limit"}, status=429, headers={"Retry-After": "7"})
+    with watched(first, "heroku_dyno", "raptor"), pytest.raises(DeprovisionError) as caught:
+        HerokuClient(KEY).run_dyno("x", "true")
+    assert (caught.value.code, pauses) == ("run_superseded", [7.0])
 
 
 def test_a_worker_that_outlives_its_run_keeps_nobody_waiting(

@@ -9,11 +9,13 @@ import typing as t
 import pytest
 import requests
 import responses
+from ansible_collections.raxx.deprovision.plugins.module_utils import _http
 from ansible_collections.raxx.deprovision.plugins.module_utils._database import database_url
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, UnreachableError
 from ansible_collections.raxx.deprovision.plugins.module_utils._guard import guarded
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import Account, Addon, App, HerokuClient
 from responses import matchers
+from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from .heroku_answers import API, APP, DATA, KEY, attachment, dyno, error, expect_config
 
@@ -167,6 +169,58 @@ def test_a_dyno_whose_answer_is_lost_is_not_started_again(
     with pytest.raises(UnreachableError) as caught:
         client.run_dyno("raxx-api-prod", "true")
     assert caught.value.outcome_unknown
+
+
+THROTTLED: dict[str, t.Any] = {"json": {"id": "rate_limit"}, "status": 429}
+NEVER_LEFT = requests.ConnectionError(MaxRetryError(t.cast(t.Any, None), "/", NewConnectionError(t.cast(t.Any, None), "refused")))
+
+
+@pytest.mark.parametrize(
+    ("failures", "pauses"),
+    [
+        ([THROTTLED], [0.5]),
+        ([{**THROTTLED, "headers": {"Retry-After": "7"}}], [7.0]),
+        ([{**THROTTLED, "headers": {"Retry-After": "3600"}}], [30.0]),
+        ([{**THROTTLED, "headers": {"Retry-After": "soon"}}], [0.5]),
+        ([{"body": NEVER_LEFT}, THROTTLED, {"body": NEVER_LEFT}], [0.5, 1.0, 2.0]),
+    ],
+)
+def test_each_attempt_of_a_write_is_asked_for(
+    client: HerokuClient,
+    script: responses.RequestsMock,
+    monkeypatch: pytest.MonkeyPatch,
+    failures: list[dict[str, t.Any]],
+    pauses: list[float],
+) -> None:
+    """I3: another run may have taken over meanwhile."""
+    slept: list[float] = []
+    monkeypatch.setattr(_http, "sleep", slept.append)
+    for failure in failures:
+        script.delete(f"{APP}/dynos", **failure)
+    script.delete(f"{APP}/dynos", body="{}", status=202)
+    asked: list[str] = []
+    with guarded(lambda _system, action: asked.append(action)):
+        client.restart("raxx-api-prod")
+    assert slept == pauses
+    assert asked == ["DELETE /apps/raxx-api-prod/dynos"] * (len(failures) + 1)
+
+
+@pytest.mark.parametrize(("failure", "code"), [(THROTTLED, "rate_limited"), ({"body": NEVER_LEFT}, "unreachable")])
+def test_a_write_is_repeated_within_a_bound(
+    client: HerokuClient, script: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch, failure: dict[str, t.Any], code: str
+) -> None:
+    monkeypatch.setattr(_http, "sleep", lambda _seconds: None)
+    for __ in range(4):
+        script.delete(f"{APP}/dynos", **failure)
+    with pytest.raises(DeprovisionError) as caught:
+        client.restart("raxx-api-prod")
+    assert (caught.value.code, caught.value.outcome_unknown) == (code, False)
+
+
+def test_a_read_that_is_throttled_is_repeated(client: HerokuClient, script: responses.RequestsMock) -> None:
+    script.get(f"{API}/account", **THROTTLED)
+    script.get(f"{API}/account", json={"id": "u-1", "email": "olivia.osei@raxx.example"})
+    assert client.account() == Account("u-1", "olivia.osei@raxx.example")
 
 
 @pytest.mark.parametrize(("status", "body"), [(202, "{}"), (202, ""), (204, "")])

@@ -203,6 +203,21 @@ def test_throttling_that_passes_is_not_noticed(run_main: ModuleRunner, aws: Stub
     assert run_main("ssm_secret", PARAMS).result["version"] == 5
 
 
+def test_each_attempt_of_a_write_is_asked_for(aws: Stubber) -> None:
+    """I3: another run may have taken over meanwhile."""
+    aws.add_client_error("put_parameter", "ThrottlingException", http_status_code=400)
+    asked: list[str] = []
+
+    def guard(_system: str, action: str) -> None:
+        asked.append(action)
+        if len(asked) == 2:
+            raise DeprovisionError("run_superseded", "Another run has taken over.")
+
+    with pytest.raises(DeprovisionError) as caught:
+        _ssm.SsmClient("us-east-1", before_write=guard).put(NAME, VALUE)
+    assert (caught.value.code, asked) == ("run_superseded", [f"put_parameter {NAME}"] * 2)
+
+
 def test_a_server_fault_of_a_read_is_repeated(run_main: ModuleRunner, aws: Stubber) -> None:
     aws.add_client_error("get_parameter", "InternalServerError", http_status_code=500)
     expect_read(aws)
