@@ -30,6 +30,7 @@ import secrets
 import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, UnreachableError
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event, event_id, person_key
@@ -174,7 +175,14 @@ class Ledger:
         number = int(hint.value) if hint else 0
         while self._store.get(f"{self._rotation(credential, number + 1)}/intent"):
             number += 1
-        return self.rotation(credential, number) if number else None
+        if not number:
+            return None
+        newest = self._store.until_seen(partial(self.rotation, credential, number))
+        if newest is None:
+            raise UnreachableError(
+                "unreachable", f"Rotation {number} of {credential} was begun, but could not be read yet.", system="AWS SSM"
+            )
+        return newest
 
     def rotation(self, credential: str, number: int) -> Rotation | None:
         """The C(number)-th rotation of the credential, or V(None) if it was never begun."""
@@ -222,6 +230,9 @@ class Ledger:
             base = self._rotation(credential, number)
             key = secrets.token_hex(32)
             if not self._store.create(f"{base}/key", key, secure=True):
+                # Of a claim that broke off; or of one whose intent was not to be seen yet, and C(url) may be the new one by now.
+                if self._store.until_seen(partial(self._store.get, f"{base}/intent")):
+                    continue
                 key = self._present(f"{base}/key")
             if not self._store.create(f"{base}/old", url, secure=True):
                 self._store.put(f"{base}/old", url)

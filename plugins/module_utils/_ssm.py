@@ -30,6 +30,8 @@ try:
 except ImportError:  # reported by _module.execute, which knows which library the module needs
     pass
 
+Seen = t.TypeVar("Seen")
+
 SYSTEM = "AWS SSM"
 # Pauses before a call is made again, in seconds: a read for any passing trouble, a write only if it was surely not carried out.
 RETRY_DELAYS = (0.5, 1.0, 2.0)
@@ -139,6 +141,15 @@ class SsmClient:
             stored = self.get(name)
             if (stored and stored.value) == value or delay is None:
                 return stored
+            self._sleep(delay)
+        raise AssertionError("the last attempt returns")
+
+    def until_seen(self, look: t.Callable[[], Seen | None]) -> Seen | None:
+        """What C(look) finds of something that may have been written a moment ago. Looks for a while until it finds something."""
+        for delay in (*RETRY_DELAYS, None):
+            found = look()
+            if found is not None or delay is None:
+                return found
             self._sleep(delay)
         raise AssertionError("the last attempt returns")
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+from ansible_collections.raxx.deprovision.plugins.module_utils import _ssm
 from ansible_collections.raxx.deprovision.plugins.module_utils._fingerprint import fingerprint
 
 from .conftest import ModuleRunner
@@ -76,6 +78,69 @@ def test_the_hint_may_be_lost(run_main: ModuleRunner, store: t.Any) -> None:
     run_main("deprovision_rotation", CLAIM)
     store.delete_parameter(Name=f"{PREFIX}/credentials/raptor_app/latest")
     assert run_main("deprovision_rotation", CLAIM).result["number"] == 1
+
+
+NEW_URL = "postgres://raptor_app:another@db.raxx.example:5432/raptor"
+
+
+@pytest.fixture
+def stale(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[str, str, int], None]:
+    """Makes as many answers as given of a read (C(get) or C(by_path)) of one parameter or path come without an intent."""
+    monkeypatch.setattr(_ssm, "RETRY_DELAYS", (0.0, 0.0, 0.0))
+
+    def make(call: str, name: str, times: int) -> None:
+        read, left = getattr(_ssm.SsmClient, call), [times]
+
+        def behind(client: _ssm.SsmClient, path: str, **how: t.Any) -> t.Any:
+            found = read(client, path, **how)
+            if path != f"{PREFIX}/credentials/raptor_app/{name}" or not left[0]:
+                return found
+            left[0] -= 1
+            return None if call == "get" else [each for each in found if not each.name.endswith("/intent")]
+
+        monkeypatch.setattr(_ssm.SsmClient, call, behind)
+
+    return make
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_what_is_replaced_is_kept_where_an_intent_is_seen_late(
+    run_main: ModuleRunner, store: t.Any, stale: t.Callable[[str, str, int], None], times: int
+) -> None:
+    """The present URL is the new one by then; written over the old one it would have been proved dead for ever in vain."""
+    run_main("deprovision_rotation", CLAIM)
+    store.delete_parameter(Name=f"{PREFIX}/credentials/raptor_app/latest")
+    stale("get", "0001/intent", times)
+    again = run_main("deprovision_rotation", {**CLAIM, "url": NEW_URL}).result
+    assert (again["changed"], again["number"], again["old_url"], again["old_is_present"]) == (False, 1, URL, False)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_rotation_that_is_seen_late_is_not_begun_again(
+    run_main: ModuleRunner, store: t.Any, stale: t.Callable[[str, str, int], None], times: int
+) -> None:
+    """The live URL was written beside the first rotation of all, whose old one had long been proved dead."""
+    begun = run_main("deprovision_rotation", CLAIM).result["facts"]["intent"]["at"]
+    params = {"ledger_prefix": PREFIX, "credential": "raptor_app", "rotation": 1, "facts": {"dead": {}}, "forget": ["old"]}
+    run_main("deprovision_ledger", params)
+    later = {**CLAIM, "since": begun.replace("2026-", "2027-"), "url": NEW_URL}
+    assert run_main("deprovision_rotation", later).result["number"] == 2
+    kept = parameters(store)
+    stale("by_path", "0002", times)
+    again = run_main("deprovision_rotation", later).result
+    assert (again["changed"], again["number"]) == (False, 2)
+    assert parameters(store) == kept
+
+
+def test_a_rotation_that_is_not_seen_stops_the_claim(
+    run_main: ModuleRunner, store: t.Any, stale: t.Callable[[str, str, int], None]
+) -> None:
+    run_main("deprovision_rotation", CLAIM)
+    kept = parameters(store)
+    stale("by_path", "0001", 4)
+    outcome = run_main("deprovision_rotation", {**CLAIM, "url": NEW_URL})
+    assert (outcome.code, outcome.result["failure"]["retryable"]) == ("unreachable", True)
+    assert parameters(store) == kept
 
 
 def test_check_mode_claims_nothing(run_main: ModuleRunner, store: t.Any) -> None:
