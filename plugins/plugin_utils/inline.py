@@ -46,10 +46,21 @@ NO_REHEARSAL = DeprovisionError(
     next_step="run the same command again with --check.",
 )
 
+NOT_WATCHED = DeprovisionError(
+    "invalid_input",
+    "Nothing was changed by this task. Within a run that has a lease or a journal, each write is noted first, and made only "
+    "while the run is in charge; that takes a task inside Ansible's own process.",
+    next_step="Run the same command again without --become; no task may have an environment, or a connection other than local.",
+)
+
 
 def _is_no_rehearsal(task_vars: t.Mapping[str, t.Any]) -> bool:
     """Whether a module was called in a rehearsal that is no check run (S5)."""
     return boolean(task_vars.get("rehearsal", False), strict=False) and not task_vars.get("ansible_check_mode")
+
+
+def _refused(error: DeprovisionError) -> Result:
+    return {"failed": True, "changed": False, "msg": error.as_text(), "failure": error.as_failure()}
 
 
 def inline_action(name: str) -> type[InlineAction]:
@@ -82,8 +93,8 @@ class InlineAction(ActionBase):
     An ordinary module task packs itself, starts an interpreter and imports its libraries each time; inline the same C(run)
     is called with the same validated parameters, in about a tenth of the time, and no parameter ever touches a temporary
     file. Where that is not possible (a connection other than local, a task with its own environment or with become) the
-    module is executed the ordinary way. Asynchronous tasks are refused: their result would pass by this plugin, which is
-    what keeps a secret in it from being shown.
+    module is executed the ordinary way, unless it belongs to a run whose writes are watched. Asynchronous tasks are refused:
+    their result would pass by this plugin, which is what keeps a secret in it from being shown.
     """
 
     _supports_check_mode = True
@@ -97,10 +108,13 @@ class InlineAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         super().run(tmp, task_vars)
         if _is_no_rehearsal(task_vars or {}):
-            return {"failed": True, "changed": False, "msg": NO_REHEARSAL.as_text(), "failure": NO_REHEARSAL.as_failure()}
+            return _refused(NO_REHEARSAL)
+        in_charge = self._run_in_charge(task_vars or {})
         if self._can_run_inline():
-            with watched(self._run_in_charge(task_vars or {}), self.name, str((task_vars or {}).get("inventory_hostname", ""))):
+            with watched(in_charge, self.name, str((task_vars or {}).get("inventory_hostname", ""))):
                 return self._run_inline(self.spec, self.module_run)
+        if self._is_watched(in_charge):
+            return _refused(NOT_WATCHED)
         result: Result = self._execute_module(task_vars=task_vars)
         if result.pop(HIDDEN_BY_ACTION, False):
             result[HIDDEN] = True
@@ -110,6 +124,11 @@ class InlineAction(ActionBase):
         """The result of M(raxx.deprovision.deprovision_run) in this run, without the types of Ansible's own."""
         run: Result = {} if self._task.check_mode else json.loads(json.dumps(task_vars.get("prerequisites_run") or {}))
         return run
+
+    def _is_watched(self, in_charge: Result) -> bool:
+        """Whether this task belongs to a run that has a lease or a journal, or begins one that may have them."""
+        begins = self.name == "deprovision_run" and not self._task.check_mode
+        return begins or bool(in_charge.get("lease") or in_charge.get("journal"))
 
     def _can_run_inline(self) -> bool:
         return (

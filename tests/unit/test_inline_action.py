@@ -71,6 +71,7 @@ if __name__ == "__main__":
     main()
 """
 
+MODULES = ["probe", "deprovision_run"]
 ARGUMENTS = {
     "token": "option-secret-1",
     "settings": {"FLAG": "0", "PIN": "1234", "URL": "postgres://u:option-secret-2@h/d"},
@@ -78,10 +79,13 @@ ARGUMENTS = {
     "people": [{"name": "{{ leaver }}"}],
 }
 ORDINARY = {"environment": {"PROBE": "set"}}
+JOURNALLED = {"vars": {"prerequisites_run": {"id": "run-1", "number": None, "lease": None, "journal": "no-such-journal"}}}
+LEASED = {"vars": {"prerequisites_run": {"id": "run-1", "number": 1, "lease": {"number": 1}, "journal": None}}}
+UNRECORDED = {"vars": {"prerequisites_run": {"id": "run-1", "number": None, "lease": None, "journal": None}}}
 
 
-def task(name: str, more: dict[str, t.Any] | None = None, **arguments: t.Any) -> dict[str, t.Any]:
-    return {"name": name, "raxx.deprovision.probe": {**ARGUMENTS, **arguments}, "register": name, **(more or {})}
+def task(name: str, more: dict[str, t.Any] | None = None, *, module: str = "probe", **arguments: t.Any) -> dict[str, t.Any]:
+    return {"name": name, f"raxx.deprovision.{module}": {**ARGUMENTS, **arguments}, "register": name, **(more or {})}
 
 
 TASKS = [
@@ -97,6 +101,14 @@ TASKS = [
     task("unknown_ordinary", {"ignore_errors": True, **ORDINARY}, colour="red"),
     task("wrong_inline", {"ignore_errors": True}, number="option-secret-1"),
     task("wrong_ordinary", {"ignore_errors": True, **ORDINARY}, number="option-secret-1"),
+    task("journalled_inline", JOURNALLED),
+    task("journalled_ordinary", {"ignore_errors": True, **JOURNALLED, **ORDINARY}),
+    task("leased_ordinary", {"ignore_errors": True, **LEASED, **ORDINARY}),
+    task("planned_ordinary", {"check_mode": True, **LEASED, **ORDINARY}),
+    task("unrecorded_ordinary", {**UNRECORDED, **ORDINARY}),
+    task("begin_inline", module="deprovision_run"),
+    task("begin_ordinary", {"ignore_errors": True, **ORDINARY}, module="deprovision_run"),
+    task("begin_planned", {"check_mode": True, **ORDINARY}, module="deprovision_run"),
     task("async_refused", {"ignore_errors": True, "async": 10, "poll": 1}, hide=True),
 ]
 
@@ -118,12 +130,13 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Run:
     for name in ("filter", "module_utils", "plugin_utils"):
         (collection / "plugins" / name).symlink_to(ROOT / "plugins" / name)
     (collection / "plugins" / "action").mkdir()
-    (collection / "plugins" / "action" / "probe.py").write_text(
-        "from ansible_collections.raxx.deprovision.plugins.plugin_utils.inline import inline_action\n"
-        'ActionModule = inline_action("probe")\n'
-    )
-    (collection / "plugins" / "modules" / "probe.py").write_text(PROBE.lstrip())
-    runtime = {"action_groups": {"all": ["probe"]}}
+    for module in MODULES:
+        (collection / "plugins" / "action" / f"{module}.py").write_text(
+            "from ansible_collections.raxx.deprovision.plugins.plugin_utils.inline import inline_action\n"
+            f'ActionModule = inline_action("{module}")\n'
+        )
+        (collection / "plugins" / "modules" / f"{module}.py").write_text(PROBE.lstrip())
+    runtime = {"action_groups": {"all": MODULES}}
     (collection / "meta" / "runtime.yml").write_text(json.dumps(runtime))
     names = [str(each["name"]) for each in TASKS]
     result = work / "result.json"
@@ -231,6 +244,21 @@ def test_an_asynchronous_task_is_refused(played: Run) -> None:
     """Its result would not pass through the plugin, so a secret in it would be shown."""
     assert "does not support async" in played.shown["async_refused"]
     assert "result-secret" not in played.shown["async_refused"]
+
+
+@pytest.mark.parametrize("case", ["journalled", "leased", "begin"])
+def test_what_belongs_to_a_run_is_not_done_where_nobody_watches_it(played: Run, case: str) -> None:
+    """I3, I14: an ordinary module knows of no lease and no journal, and with --become every module was one."""
+    result = played.registered[f"{case}_ordinary"]
+    assert (result["failed"], result["changed"], result["failure"]["code"]) == (True, False, "invalid_input")
+    assert "--become" in result["msg"]
+
+
+@pytest.mark.parametrize(
+    "case", ["journalled_inline", "planned_ordinary", "unrecorded_ordinary", "begin_inline", "begin_planned"]
+)
+def test_what_is_watched_or_needs_no_watching_is_done(played: Run, case: str) -> None:
+    assert played.registered[case]["inline"] is case.endswith("inline")
 
 
 @pytest.mark.parametrize(
