@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections import Counter
 from dataclasses import dataclass
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
@@ -196,9 +197,21 @@ def difference(own: Plan, given: Plan) -> list[str]:
             f"this run is for {', '.join(own.people)} on {own.environment}, "
             f"the plan was for {', '.join(given.people)} on {given.environment}"
         )
-    lines += [f"would now also: {' '.join(line(change).split())}" for change in own.changes if change not in given.changes]
-    lines += [f"would no longer: {' '.join(line(change).split())}" for change in given.changes if change not in own.changes]
+    lines += [f"would now also: {' '.join(line(change).split())}" for change in _beyond(own, given)]
+    lines += [f"would no longer: {' '.join(line(change).split())}" for change in _beyond(given, own)]
     return lines or ["the same changes in another order"]
+
+
+def _beyond(one: Plan, other: Plan) -> list[Change]:
+    """The changes of C(one) that C(other) has not, or not as often."""
+    left = Counter(canonical(change) for change in other.changes)
+    found = []
+    for change in one.changes:
+        if left[canonical(change)]:
+            left[canonical(change)] -= 1
+        else:
+            found.append(change)
+    return found
 
 
 def refuse(own: Plan, wanted: str, given: Plan | None) -> None:

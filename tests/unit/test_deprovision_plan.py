@@ -9,7 +9,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.raxx.deprovision.plugins.module_utils._plan import line
+from ansible_collections.raxx.deprovision.plugins.module_utils._plan import Plan, difference, line
 
 from .conftest import ModuleRunner
 from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, note, parameters
@@ -96,6 +96,21 @@ def test_whatever_would_be_done_otherwise_changes_the_digest(run_main: ModuleRun
     params = planned(run_main)
     digest = run_main("deprovision_plan", params).result["digest"]
     assert run_main("deprovision_plan", {**params, **change}).result["digest"] != digest
+
+
+def test_the_same_change_twice_is_another_plan_than_once() -> None:
+    change = {"step": "2c", "action": "set_config", "credential": "raptor_app", "app": "raptor", "config_var": "URL"}
+    once, twice = (Plan("test", (EMAIL,), (change,) * times) for times in (1, 2))
+    assert difference(twice, once) == ["would now also: 2c set URL on raptor and restart it"]
+    assert difference(once, twice) == ["would no longer: 2c set URL on raptor and restart it"]
+
+
+def test_another_order_is_said_to_be_one() -> None:
+    changes = [
+        {"step": "2c", "action": "set_config", "credential": "raptor_app", "app": app, "config_var": "URL"} for app in ("a", "b")
+    ]
+    there, back = Plan("test", (EMAIL,), tuple(changes)), Plan("test", (EMAIL,), tuple(changes[::-1]))
+    assert difference(there, back) == ["the same changes in another order"]
 
 
 def test_the_same_plan_lets_the_run_through(run_main: ModuleRunner, store: t.Any) -> None:
