@@ -31,6 +31,7 @@ class FilterModule:
             "lockout_facts": _run_data.lockout_facts,
             "old_urls": _run_data.old_urls,
             "proof_facts": _run_data.proof_facts,
+            "plan_targets": _run_data.plan_targets,
             "recheck_facts": _run_data.recheck_facts,
             "rotation_intent": _run_data.rotation_intent,
             "scope": _run_data.scope,

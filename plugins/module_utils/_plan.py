@@ -3,8 +3,9 @@
 # This file is private to the collection: it may change at any time without notice.
 """What a run would change, by name, as data with a digest: the plan that a check run writes and that a real run can be held to.
 
-A plan depends on what there is to change alone. Neither the clock nor the date in an event's id is part of it, so the plan of a
-check run today and that of the real run tomorrow have the same digest as long as nothing else has changed.
+A plan depends on what there is to change, and on where the inventory says that it is, alone. Neither the clock nor the date in an
+event's id is part of it, so the plan of a check run today and that of the real run tomorrow, on another machine, have the same
+digest as long as nothing else has changed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._progress import 
 Record = t.Mapping[str, t.Any]
 Change = t.Dict[str, t.Any]
 
-FORMAT = "https://raxx.app/deprovision/plan/v1"
+FORMAT = "https://raxx.app/deprovision/plan/v2"
 _DIGEST = re.compile(r"(sha256:)?([0-9a-f]{64})")
 
 # One sentence for each kind of change; the fields are those of the change.
@@ -43,11 +44,15 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """C(people) are addresses in order, C(changes) what would change in the order of the runbook. No secret is in it."""
+    """C(people) are addresses in order, C(changes) what would change in the order of the runbook. No secret is in it.
+
+    C(targets) is where the names lead, as the filter C(plan_targets) gives it.
+    """
 
     environment: str
     people: tuple[str, ...]
     changes: tuple[Change, ...]
+    targets: t.Mapping[str, t.Any]
 
     def as_dict(self) -> dict[str, t.Any]:
         return {
@@ -55,6 +60,7 @@ class Plan:
             "environment": self.environment,
             "people": list(self.people),
             "changes": [dict(change) for change in self.changes],
+            "targets": dict(self.targets),
         }
 
     @property
@@ -76,7 +82,7 @@ class Plan:
         """From C(as_dict). Raises C(invalid_input) if it is none."""
         try:
             changes = tuple(dict(change) for change in content["changes"])
-            plan = cls(str(content["environment"]), tuple(content["people"]), changes)
+            plan = cls(str(content["environment"]), tuple(content["people"]), changes, dict(content["targets"]))
             plan.lines()
             canonical(plan.as_dict())
             known = content["format"] == FORMAT
@@ -98,6 +104,7 @@ def make_plan(
     *,
     environment: str,
     records: t.Sequence[str],
+    targets: t.Mapping[str, t.Any],
     forced: bool = False,
     ticket: int | None = None,
 ) -> Plan:
@@ -113,7 +120,7 @@ def make_plan(
             changes += _credential(item, known, forced=forced)
     for event in unfinished:
         changes += _closing(event, records, ticket)
-    return Plan(environment, tuple(event["email"] for event in people), tuple(changes))
+    return Plan(environment, tuple(event["email"] for event in people), tuple(changes), targets)
 
 
 def _lockout(event: Record) -> list[Change]:
@@ -199,6 +206,9 @@ def difference(own: Plan, given: Plan) -> list[str]:
         )
     lines += [f"would now also: {' '.join(line(change).split())}" for change in _beyond(own, given)]
     lines += [f"would no longer: {' '.join(line(change).split())}" for change in _beyond(given, own)]
+    now, before = leaves(own.targets), leaves(given.targets)
+    differing = [path for path in sorted(now.keys() | before.keys()) if now.get(path) != before.get(path)]
+    lines += [f"{path}: {before.get(path, 'nothing')} -> {now.get(path, 'nothing')}" for path in differing]
     return lines or ["the same changes in another order"]
 
 
@@ -211,6 +221,17 @@ def _beyond(one: Plan, other: Plan) -> list[Change]:
             left[canonical(change)] -= 1
         else:
             found.append(change)
+    return found
+
+
+def leaves(value: t.Mapping[str, t.Any], path: str = "") -> dict[str, str]:
+    """Whatever is no mapping in C(value), as text, by the names that lead to it with dots between them."""
+    found = {}
+    for name, item in value.items():
+        if isinstance(item, t.Mapping):
+            found.update(leaves(item, f"{path}{name}."))
+        else:
+            found[f"{path}{name}"] = item if isinstance(item, str) else canonical(item).decode()
     return found
 
 

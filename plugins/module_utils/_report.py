@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.raxx.deprovision.plugins.module_utils._plan import Plan, line
+from ansible_collections.raxx.deprovision.plugins.module_utils._plan import Plan, leaves, line
 from ansible_collections.raxx.deprovision.plugins.module_utils._progress import NOT_COVERED, debt_words
 from ansible_collections.raxx.deprovision.plugins.module_utils._report_chart import limits_chart, run_chart, span_words
 from ansible_collections.raxx.deprovision.plugins.module_utils._report_template import DEPARTURE, PLAN, STYLE
@@ -104,9 +104,10 @@ def plan_html(plan: Plan) -> bytes:
             _tile("Credentials", str(_count(plan, "rotate", "rotate_forced")), "would be rotated"),
         ],
         changes=[{"step": change["step"], "text": " ".join(line(change).split()[1:])} for change in plan.changes],
+        targets=list(leaves(plan.targets).items()),
         digest=plan.digest,
         not_covered=list(NOT_COVERED),
-        foot=f"Plan {plan.digest} (SHA-256). It depends on what there is to change alone.",
+        foot=f"Plan {plan.digest} (SHA-256). It depends on what there is to change, and where, alone.",
     )
 
 

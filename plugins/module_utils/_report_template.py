@@ -57,7 +57,7 @@ code { overflow-wrap: anywhere; }
 .facts dd { margin: 0; font-weight: 600; font-size: 1.05rem; overflow-wrap: anywhere; }
 .facts dd small { display: block; font-weight: 400; font-size: 0.8rem; color: var(--quiet); }
 dl.pairs { display: grid; grid-template-columns: 11rem 1fr; gap: 0.25rem 1rem; margin: 0.5rem 0; }
-dl.pairs dt { color: var(--quiet); }
+dl.pairs dt { color: var(--quiet); overflow-wrap: anywhere; }
 dl.pairs dd { margin: 0; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
 caption { text-align: left; color: var(--quiet); font-size: 0.85rem; padding-bottom: 0.3rem; }
@@ -327,8 +327,13 @@ PLAN = (
 <tr><td colspan="2">Nothing.</td></tr>
 {%- endfor %}
 </tbody></table></section>
+<section aria-labelledby="targets"><h2 id="targets">Where</h2>
+<dl class="pairs">
+{%- for name, value in targets %}<dt>{{ name }}</dt><dd>{{ value }}</dd>
+{%- endfor %}
+</dl></section>
 <section aria-labelledby="hold"><h2 id="hold">Holding a run to this plan</h2>
-<p>A run with this option is refused before anything changes if it would do anything else:</p>
+<p>A run with this option is refused before anything changes if it would do anything else, or anywhere else:</p>
 <p><code>-e plan={{ digest }}</code></p></section>
 <section aria-labelledby="uncovered"><h2 id="uncovered">Not covered</h2>
 <ul>{% for text in not_covered %}<li>{{ text }}</li>{% endfor %}</ul></section>

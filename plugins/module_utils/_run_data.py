@@ -23,6 +23,42 @@ REFUSED_LOGINS_PER_PROOF = 2
 
 # What can come of an attempt to prove the old credential dead.
 _NOT_PROVED_DEAD = (INCONCLUSIVE_CODE, "old_credential_alive", "path_does_not_check_passwords", "observer_blind")
+# For each group what the variables of its hosts begin with, and which of them say where something is, or how it is proved.
+_TARGETS = {
+    "consoles": ("console_", ("url", "heroku_app")),
+    "credentials": (
+        "credential_",
+        (
+            "step",
+            "engine",
+            "name",
+            "heroku_app",
+            "addon",
+            "store",
+            "fallback",
+            "consumers",
+            "checks",
+            "one_off_command",
+            "permitted_query",
+            "forbidden_query",
+        ),
+    ),
+    "apps": ("app_", ("heroku_app", "smoke_command", "log_window", "role_separation_flag")),
+    "records": ("record_", ("heroku_app",)),
+}
+_SETTINGS = (
+    "deprovision_ledger_prefix",
+    "deprovision_evidence_bucket",
+    "heroku_api_url",
+    "heroku_data_url",
+    "infisical_url",
+    "infisical_workspace_id",
+    "aws_region",
+    "aws_endpoint_url",
+    "freescout_url",
+    "freescout_mailbox_id",
+    "freescout_customer_email",
+)
 
 
 def credential_list(hostvars: HostVars, names: t.Iterable[str], direct_access: bool | str) -> list[Record]:
@@ -57,6 +93,28 @@ def app_list(hostvars: HostVars, names: t.Iterable[str]) -> list[Record]:
         }
         for name, host in ((name, hostvars[name]) for name in names)
     ]
+
+
+def plan_targets(hostvars: HostVars, groups: t.Mapping[str, t.Sequence[str]]) -> Record:
+    """Where the inventory says that everything is which a run works on, for a plan.
+
+    What is known to be no secret and the same on every machine is named here one by one: neither a path of this machine nor who
+    signs notes is part of it. A setting that one host has otherwise than the others stands at that host as well.
+    """
+    settings = _settings(hostvars[groups["all"][0]])
+    found: Record = {"settings": settings}
+    for group, (prefix, names) in _TARGETS.items():
+        found[group] = {}
+        for name in groups[group]:
+            host = hostvars[name]
+            own = {key: value for key, value in _settings(host).items() if value != settings.get(key)}
+            found[group][name] = {**{key: host[prefix + key] for key in names if prefix + key in host}, **own}
+    return found
+
+
+def _settings(host: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """Those of L(_SETTINGS) that a host has, as text, as ids from the environment are. An empty one is none."""
+    return {name: str(host[name]) for name in _SETTINGS if host.get(name)}
 
 
 def leased_credentials(

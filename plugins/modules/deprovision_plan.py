@@ -10,7 +10,8 @@ module: deprovision_plan
 short_description: Say by name what a run would change, and hold a run to a plan
 version_added: 0.1.0
 description:
-  - Computes the plan of a run and its SHA-256 digest. Neither times nor the date in an event's id are part of it.
+  - Computes the plan of a run and its SHA-256 digest. What would change is part of it, and where; neither times nor the date
+    in an event's id are.
   - With O(digest) it fails with C(plan_differs) if the plan of this run is another one, and says what differs.
   - With O(path), writes the plan to C(<path>/plans/<digest>.json), and as a page beside it. It never changes a remote system.
 author:
@@ -41,6 +42,10 @@ options:
     description: The hosts of the inventory that hold C(audit_archival_runs).
     type: list
     elements: str
+    required: true
+  targets:
+    description: Where the names in the plan lead, as the filter P(raxx.deprovision.plan_targets#filter) gives it.
+    type: dict
     required: true
   environment_name:
     description: Name of the environment.
@@ -76,6 +81,7 @@ EXAMPLES = r"""
     since: "{{ planned.since }}"
     credentials: "{{ hostvars | raxx.deprovision.credential_list(groups['credentials'], true) }}"
     records: [audit_record]
+    targets: "{{ hostvars | raxx.deprovision.plan_targets(groups) }}"
     environment_name: prod
     digest: 5f0b1f0e6a1f2c7a1f7f7b3a0b1f5c9f2f6d0f6a3f0b1f0e6a1f2c7a1f7f7b3a
     evidence_path: evidence
@@ -87,6 +93,7 @@ EXAMPLES = r"""
     since: "{{ planned.since }}"
     credentials: "{{ hostvars | raxx.deprovision.credential_list(groups['credentials'], true) }}"
     records: [audit_record]
+    targets: "{{ hostvars | raxx.deprovision.plan_targets(groups) }}"
     environment_name: prod
     path: evidence
   check_mode: true
@@ -111,10 +118,10 @@ steps:
   elements: str
   sample: [1a, 1b, 2a]
 plan:
-  description: The plan, with C(format), C(environment), C(people) and C(changes).
+  description: The plan, with C(format), C(environment), C(people), C(changes) and C(targets).
   returned: success
   type: dict
-  sample: {environment: prod, people: [jordan.smith@raxx.example], changes: []}
+  sample: {environment: prod, people: [jordan.smith@raxx.example], changes: [], targets: {}}
 paths:
   description: The files of the plan, if O(path) is given.
   returned: success
@@ -147,6 +154,7 @@ SPEC = (
             "since": {"type": "str"},
             "credentials": {"type": "list", "elements": "dict", "required": True},
             "records": {"type": "list", "elements": "str", "required": True},
+            "targets": {"type": "dict", "required": True},
             "environment_name": {"type": "str", "required": True},
             "forced": {"type": "bool", "default": False},
             "ticket": {"type": "int"},
@@ -165,6 +173,7 @@ def run(params: Params, check_mode: bool) -> Result:
         _known(params),
         environment=params["environment_name"],
         records=params["records"],
+        targets=params["targets"],
         forced=params["forced"],
         ticket=params["ticket"],
     )

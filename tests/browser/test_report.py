@@ -30,6 +30,16 @@ PLAN = Plan(
         {"step": "1a", "action": "remove_membership", "email": EMAIL, "group": "support", "console": "console"},
         {"step": "2a", "action": "rotate", "credential": "raptor_app", "role": "raptor_app", "app": "raxx-api-test"},
     ),
+    {
+        "settings": {"infisical_url": "https://vault.example"},
+        "credentials": {
+            "raptor_app": {
+                "consumers": [{"app": "raptor", "config_var": "RAPTOR_APP_DATABASE_URL"}],
+                "forbidden_query": "DELETE FROM audit_archival_runs WHERE false",
+                "store": {"kind": "infisical", "path": "/raxx/prod/raptor", "name": "RAPTOR_APP_DB_URL"},
+            }
+        },
+    },
 )
 PAGES: dict[str, t.Callable[[], bytes]] = {
     "complete": lambda: report_html(complete()),

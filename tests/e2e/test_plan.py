@@ -8,6 +8,7 @@ import base64
 import json
 import re
 
+from tests.e2e.inventories import copy_inventory
 from tests.e2e.runs import Run, deprovision
 from tests.e2e.world import LEAVER, OPERATOR, Sandbox
 
@@ -67,6 +68,26 @@ def test_a_run_that_is_held_to_a_plan_does_that_or_nothing(sandbox: Sandbox) -> 
     assert (predicate["approval"]["by"], predicate["approval"]["digest"]) == (APPROVER, digest)
     assert f"approved by {APPROVER}" in (statement.parent / "report.html").read_text()
     assert [file.parent.parent for file in evidence.glob("*/result.json")] == [evidence]
+
+
+def test_an_inventory_that_was_edited_since_the_check_run_is_refused(sandbox: Sandbox) -> None:
+    """I11: the names of the changes are the same, but they would be made elsewhere."""
+    inventory = copy_inventory(sandbox.place / "edited")
+    hosts = inventory / "hosts.yml"
+    before = sandbox.dump()
+    checked = deprovision(sandbox, LEAVER, check=True)
+    evidence, digest = checked.place / "evidence", digest_of(checked)
+    # Where the checkout is makes no difference.
+    assert digest_of(deprovision(sandbox, LEAVER, check=True, inventory=str(hosts))) == digest
+    hosts.write_text(hosts.read_text().replace("--env=sandbox", "--env=other"))
+    refused = deprovision(sandbox, LEAVER, plan=digest, evidence=evidence, inventory=str(hosts))
+    assert refused.status == 2
+    assert refused.last_line.startswith("REFUSED: Nothing was changed. The plan of this run"), refused.output
+    said = 'apps.raptor.smoke_command: ["scripts/ci/run_smoke.sh","--env=sandbox"] -> ["scripts/ci/run_smoke.sh","--env=other"]'
+    assert f"What differs: {said}." in refused.last_line
+    assert refused.last_line.endswith("[plan_differs]")
+    assert refused.changed == {}
+    assert sandbox.dump() == before
 
 
 def test_what_is_no_digest_is_refused(sandbox: Sandbox) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import typing as t
 from pathlib import Path
@@ -18,6 +19,18 @@ from .test_progress import AT, FACTS, ROTATED
 
 Params = dict[str, t.Any]
 
+TARGETS = {
+    "settings": {"heroku_api_url": "https://api.heroku.example", "infisical_workspace_id": "0d4b9a52"},
+    "credentials": {
+        "raptor_app": {
+            "addon": "DATABASE",
+            "checks": ["smoke"],
+            "store": {"kind": "infisical", "environment": "test", "name": "URL"},
+        },
+    },
+    "apps": {"raptor": {"heroku_app": "raxx-api-test", "smoke_command": ["run_smoke.sh", "--env=test"]}},
+    "records": {"audit_record": {"heroku_app": "raxx-api-test"}},
+}
 OTHER_SESSION = {"id": 8, "started_at": "2026-05-19T10:00:00.000000Z", "user_agent": "curl", "console": "raxx-console-test"}
 
 
@@ -32,7 +45,21 @@ def planned(run_main: ModuleRunner, **given: t.Any) -> Params:
         "since": found["since"],
         "credentials": [credential("raptor_app", 2), credential("audit_archiver", 3, waived=True)],
         "records": ["audit_record"],
+        "targets": TARGETS,
     }
+
+
+def edited(*path: str, to: t.Any) -> Params:
+    """The targets with another value at C(path), or without it."""
+    targets: Params = copy.deepcopy(TARGETS)
+    *above, last = path
+    place: Params = targets
+    for name in above:
+        place = place[name]
+    place.update({} if to is None else {last: to})
+    if to is None:
+        del place[last]
+    return targets
 
 
 def text(outcome: t.Any) -> str:
@@ -98,9 +125,52 @@ def test_whatever_would_be_done_otherwise_changes_the_digest(run_main: ModuleRun
     assert run_main("deprovision_plan", {**params, **change}).result["digest"] != digest
 
 
+@pytest.mark.parametrize(
+    ("path", "to", "said"),
+    [
+        (("credentials", "raptor_app", "addon"), "OTHER", "credentials.raptor_app.addon: DATABASE -> OTHER"),
+        (("credentials", "raptor_app", "checks"), [], 'credentials.raptor_app.checks: ["smoke"] -> []'),
+        (("credentials", "raptor_app", "store", "environment"), "prod", "credentials.raptor_app.store.environment: test -> prod"),
+        (("credentials", "raptor_app", "fallback"), {"name": "/x"}, "credentials.raptor_app.fallback.name: nothing -> /x"),
+        (("apps", "raptor", "heroku_app"), "raxx-api-prod", "apps.raptor.heroku_app: raxx-api-test -> raxx-api-prod"),
+        (
+            ("apps", "raptor", "smoke_command"),
+            ["true"],
+            'apps.raptor.smoke_command: ["run_smoke.sh","--env=test"] -> ["true"]',
+        ),
+        (("records", "audit_record", "heroku_app"), "other", "records.audit_record.heroku_app: raxx-api-test -> other"),
+        (("settings", "infisical_workspace_id"), None, "settings.infisical_workspace_id: 0d4b9a52 -> nothing"),
+        (
+            ("settings", "heroku_api_url"),
+            "https://x.example",
+            "settings.heroku_api_url: https://api.heroku.example -> https://x.",
+        ),
+    ],
+)
+def test_where_it_would_be_done_is_part_of_the_plan(
+    run_main: ModuleRunner, store: t.Any, tmp_path: Path, path: tuple[str, ...], to: t.Any, said: str
+) -> None:
+    """An inventory that was edited since the check run leads elsewhere, though the changes have the same names."""
+    params = planned(run_main)
+    checked = run_main("deprovision_plan", {**params, "path": str(tmp_path)}).result
+    assert checked["plan"]["targets"] == TARGETS
+    now = {**params, "targets": edited(*path, to=to)}
+    refused = run_main("deprovision_plan", {**now, "digest": checked["digest"], "evidence_path": str(tmp_path)})
+    assert refused.code == "plan_differs"
+    assert f"What differs: {said}" in refused.result["msg"]
+    assert "would now also" not in refused.result["msg"]
+
+
+def test_the_order_in_which_targets_are_named_is_no_difference(run_main: ModuleRunner, store: t.Any) -> None:
+    params = planned(run_main)
+    turned = json.loads(json.dumps(TARGETS), object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+    digests = {run_main("deprovision_plan", {**params, "targets": targets}).result["digest"] for targets in (TARGETS, turned)}
+    assert len(digests) == 1
+
+
 def test_the_same_change_twice_is_another_plan_than_once() -> None:
     change = {"step": "2c", "action": "set_config", "credential": "raptor_app", "app": "raptor", "config_var": "URL"}
-    once, twice = (Plan("test", (EMAIL,), (change,) * times) for times in (1, 2))
+    once, twice = (Plan("test", (EMAIL,), (change,) * times, {}) for times in (1, 2))
     assert difference(twice, once) == ["would now also: 2c set URL on raptor and restart it"]
     assert difference(once, twice) == ["would no longer: 2c set URL on raptor and restart it"]
 
@@ -109,7 +179,7 @@ def test_another_order_is_said_to_be_one() -> None:
     changes = [
         {"step": "2c", "action": "set_config", "credential": "raptor_app", "app": app, "config_var": "URL"} for app in ("a", "b")
     ]
-    there, back = Plan("test", (EMAIL,), tuple(changes)), Plan("test", (EMAIL,), tuple(changes[::-1]))
+    there, back = Plan("test", (EMAIL,), tuple(changes), {}), Plan("test", (EMAIL,), tuple(changes[::-1]), {})
     assert difference(there, back) == ["the same changes in another order"]
 
 

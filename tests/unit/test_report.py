@@ -292,9 +292,10 @@ def test_spans(seconds: int | None, words: str) -> None:
 
 def test_the_page_of_a_plan_names_each_change_and_how_to_hold_a_run_to_it() -> None:
     change: dict[str, t.Any] = {"step": "1a", "action": "remove_membership", "email": EMAIL, "group": "<b>", "console": "app"}
-    plan = Plan("test", (EMAIL,), (change,))
+    plan = Plan("test", (EMAIL,), (change,), {"settings": {}, "apps": {"raptor": {"heroku_app": "<b>api"}}})
     page = Text(plan_html(plan))
     assert f"1a remove {EMAIL} from the group <b> (app)" in page.words
     assert f"-e plan={plan.digest}" in page.words
+    assert "apps.raptor.heroku_app <b>api" in page.words
     assert "b" not in page.tags
-    assert "Nothing." in Text(plan_html(Plan("test", (EMAIL,), ()))).words
+    assert "Nothing." in Text(plan_html(Plan("test", (EMAIL,), (), {}))).words

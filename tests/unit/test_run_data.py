@@ -357,3 +357,110 @@ def test_the_scope_names_what_must_be_proved() -> None:
     found = _run_data.scope(hosts, GROUPS, True)
     assert (found["consoles"], found["records"], found["locked_out"]) == (["console"], ["audit_record"], ["console"])
     assert [entry["name"] for entry in found["credentials"]] == ["raptor_app", "audit_archiver"]
+
+
+PLAN_HOSTS: dict[str, t.Any] = {
+    "console": {"console_url": "https://console.example", "console_heroku_app": "raxx-console-test", "console_account": False},
+    "raptor_app": credential(
+        "raptor_app",
+        "always",
+        ("raptor", "APP_URL"),
+        credential_heroku_app="raxx-api-test",
+        credential_addon="DATABASE",
+        credential_fallback={"kind": "ssm", "name": "/parked"},
+        credential_one_off_command="job --dry-run",
+        credential_permitted_query="SELECT 1",
+        credential_forbidden_query="DELETE FROM x WHERE false",
+        credential_token="hunter2",
+    ),
+    "raptor": {
+        "app_heroku_app": "raxx-api-test",
+        "app_smoke_command": ["run_smoke.sh"],
+        "app_smoke_directory": "/opt/raptor",
+        "app_log_window": 600,
+        "app_role_separation_flag": "FLAG",
+    },
+    "audit_record": {"record_heroku_app": "raxx-api-test"},
+}
+PLAN_GROUPS = {
+    "all": list(PLAN_HOSTS),
+    "consoles": ["console"],
+    "credentials": ["raptor_app"],
+    "apps": ["raptor"],
+    "records": ["audit_record"],
+}
+SETTINGS = {
+    "deprovision_ledger_prefix": "/raxx/test/deprovision",
+    "deprovision_evidence_bucket": "raxx-evidence",
+    "heroku_api_url": "https://api.heroku.example",
+    "heroku_data_url": "https://api.data.heroku.example",
+    "infisical_url": "https://vault.example",
+    "infisical_workspace_id": "0d4b9a52",
+    "aws_region": "us-east-1",
+    "aws_endpoint_url": "https://aws.example",
+    "freescout_url": "https://help.example",
+    "freescout_mailbox_id": "3",
+    "freescout_customer_email": "hr@example",
+}
+
+
+def plan_hosts(**of_one_host: t.Any) -> dict[str, t.Any]:
+    return {name: {**SETTINGS, **host, **of_one_host.get(name, {})} for name, host in PLAN_HOSTS.items()}
+
+
+def test_the_targets_of_a_plan_are_what_the_inventory_says_of_them() -> None:
+    """I11: the same on every machine, so without paths, and without anything that is not known to be no secret."""
+    assert _run_data.plan_targets(plan_hosts(), PLAN_GROUPS) == {
+        "settings": SETTINGS,
+        "consoles": {"console": {"url": "https://console.example", "heroku_app": "raxx-console-test"}},
+        "credentials": {
+            "raptor_app": {
+                "step": 2,
+                "engine": "raxx.deprovision.engine_heroku",
+                "name": "raptor_app",
+                "heroku_app": "raxx-api-test",
+                "addon": "DATABASE",
+                "store": {"kind": "ssm", "name": "/raxx/raptor_app"},
+                "fallback": {"kind": "ssm", "name": "/parked"},
+                "consumers": [{"app": "raptor", "config_var": "APP_URL"}],
+                "checks": ["smoke"],
+                "one_off_command": "job --dry-run",
+                "permitted_query": "SELECT 1",
+                "forbidden_query": "DELETE FROM x WHERE false",
+            }
+        },
+        "apps": {
+            "raptor": {
+                "heroku_app": "raxx-api-test",
+                "smoke_command": ["run_smoke.sh"],
+                "log_window": 600,
+                "role_separation_flag": "FLAG",
+            }
+        },
+        "records": {"audit_record": {"heroku_app": "raxx-api-test"}},
+    }
+
+
+def test_a_setting_of_one_host_alone_is_a_target_of_that_host() -> None:
+    targets = _run_data.plan_targets(plan_hosts(raptor_app={"infisical_url": "https://elsewhere.example"}), PLAN_GROUPS)
+    assert targets["settings"] == SETTINGS
+    assert targets["credentials"]["raptor_app"]["infisical_url"] == "https://elsewhere.example"
+
+
+@pytest.mark.parametrize(
+    "mine",
+    [
+        {"freescout_mailbox_id": 3},
+        {"raptor_checkout": "/srv/raptor", "app_smoke_directory": "/srv/raptor", "heroku_ca_path": "/etc/ca.pem"},
+        {"freescout_user_id": 7, "console_account": True, "heroku_timeout": 60, "aws_timeout": 60},
+    ],
+)
+def test_what_may_differ_from_machine_to_machine_is_no_target(mine: dict[str, t.Any]) -> None:
+    elsewhere = plan_hosts(**dict.fromkeys(PLAN_HOSTS, mine))
+    assert _run_data.plan_targets(elsewhere, PLAN_GROUPS) == _run_data.plan_targets(plan_hosts(), PLAN_GROUPS)
+
+
+def test_an_empty_setting_is_as_good_as_none() -> None:
+    empty = plan_hosts(**{name: {"deprovision_evidence_bucket": "", "aws_endpoint_url": ""} for name in PLAN_HOSTS})
+    targets = _run_data.plan_targets(empty, PLAN_GROUPS)
+    assert {"deprovision_evidence_bucket", "aws_endpoint_url"}.isdisjoint(targets["settings"])
