@@ -27,6 +27,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._values import en
 
 LEASE = "lease"
 TAKEN_OVER = "taken_over"
+LATEST = "latest"  # a hint where to look for the newest run
 # A parameter has room for the keys of so many people; a run for more is in charge of everybody.
 MOST_PEOPLE = 50
 EVERYBODY = ("*",)
@@ -211,14 +212,14 @@ class Leases:
         raise DeprovisionError("ledger_damaged", f"The ledger knows of a run {number}, but has no lease of it.", system=SYSTEM)
 
     def _create(self, charge: Charge) -> Lease:
-        hint = self._store.get(f"{self._base}/latest")
+        hint = self._store.get(f"{self._base}/{LATEST}")
         number = int(hint.value) if hint else 0
         at = format_time(now())
         while True:
             number += 1
             lease = Lease(number, charge, at, at)
             if self._store.create(self._name(number, LEASE), lease.encode()):
-                self._store.put(f"{self._base}/latest", str(number), secure=False)
+                self._store.put(f"{self._base}/{LATEST}", str(number), secure=False)
                 return self.read(number)
 
     def _running_before(self, number: int) -> list[int]:
@@ -245,6 +246,19 @@ class Leases:
 
     def _name(self, number: int, last: str) -> str:
         return f"{self._base}/{number:06d}/{last}"
+
+
+def all_leases(store: SsmClient, ledger_prefix: str) -> tuple[list[Lease], int]:
+    """Every lease that there is, in order, and the highest number that a run is known to have got."""
+    base = f"{ledger_prefix.rstrip('/')}/runs"
+    hint = store.get(f"{base}/{LATEST}")  # read first: a run that begins meanwhile is not missed
+    runs: dict[int, dict[str, Parameter]] = {}
+    for parameter in store.by_path(base):
+        number, _slash, last = parameter.name[len(base) + 1 :].partition("/")
+        if last:
+            runs.setdefault(int(number), {})[last] = parameter
+    leases = [Lease.decode(number, found) for number, found in sorted(runs.items()) if LEASE in found]
+    return leases, max(int(hint.value) if hint else 0, *runs, 0)
 
 
 class Holder:

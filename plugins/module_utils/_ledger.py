@@ -128,14 +128,17 @@ class Ledger:
         """Every open event of anybody, oldest first."""
         return [record for record in self.all_events() if not record.closed]
 
-    def claimed_events(self) -> list[str]:
-        """The ids that were ever claimed, also those of events that were never opened."""
-        return sorted(self._raw(f"{self._prefix}/events"))
+    def claimed_events(self) -> dict[str, str]:
+        """The ids that were ever claimed, also those of events that were never opened, with the keys of their people."""
+        return self._raw(f"{self._prefix}/events")
 
-    def run_numbers(self) -> list[int]:
-        """The numbers of the runs that the ledger knows of."""
-        names = {path.partition("/")[0] for path in self._raw(f"{self._prefix}/runs")}
-        return sorted(int(name) for name in names if name.isdecimal())
+    def fact_names(self) -> dict[tuple[str, str], list[str]]:
+        """The names of the facts of each event, by the key of its person and its id, whether or not it was opened."""
+        found = {}
+        for path, raw in _grouped(self._raw(f"{self._prefix}/people")).items():
+            person, _slash, event = path.partition("/")
+            found[person, event] = sorted(name for name in raw if "." not in name)  # a dot is in a part of a long fact
+        return found
 
     def open_event(
         self, email: str, *, operator: str, notice: datetime, opened: datetime, before: Facts, taken: int = 0

@@ -10,8 +10,9 @@ module: deprovision_events
 short_description: List all departures of a period
 version_added: 0.1.0
 description:
-  - Reads every event of everybody from the ledger, so that an auditor can see that the list of leavers is complete. Nothing is
-    left out because it failed or was never finished.
+  - Reads every event of everybody from the ledger. Nothing is left out because it failed or was never finished.
+  - Ids, facts and runs in the ledger are compared, and what does not fit together is listed as well. Not seen is what was deleted
+    together with everything that names it.
 author:
   - Raxx platform team (@raxx)
 extends_documentation_fragment:
@@ -65,7 +66,7 @@ events:
       type: int
       sample: 4711
     result:
-      description: V(complete) or V(open).
+      description: V(complete) or V(open), which says no more than that it is not closed. How a run ended is not in the ledger.
       type: str
       sample: complete
     notice:
@@ -94,13 +95,29 @@ events:
       sample: 5f1c3e0c1a0cb54e8d2b5f6f9e1a7c2d3b4e5f60718293a4b5c6d7e8f9012345
   sample: []
 unopened:
-  description: Ids of events that a run has claimed and never opened, which happens if it was killed at its very beginning.
+  description:
+    - Ids of events that a run has claimed, and that are not on record as opened. A run that is killed at its very beginning
+      leaves this, and so does whoever deletes facts.
   returned: success
   type: list
   elements: str
   sample: []
+opening_missing:
+  description: Events that are not on record as opened, though there are other facts of them, with the names of those.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{event: DEPROV-2026-05-19-jordan.smith, facts: [before, lockout-console, ticket]}]
+people_without_event:
+  description:
+    - People whom a run was to work on, by their keys in the ledger, and of whom it has no event. A run that stops before it has
+      opened the event leaves this, and so does whoever deletes one. A run for more than 50 people names none.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{person: jordan-smith-1f2e3d4c5b, run: 42, operator: olivia.osei@raxx.example, since: "2026-05-19T09:12:00Z"}]
 missing_runs:
-  description: Numbers of runs, up to the last one that the ledger knows, of which it has no record.
+  description: Numbers of runs, up to the last one that is known to have begun, of which the ledger has no record.
   returned: success
   type: list
   elements: int
@@ -113,10 +130,19 @@ lines:
   sample: ["1 events, 1 complete, 0 open"]
 """
 
-from ansible_collections.raxx.deprovision.plugins.module_utils._event_list import entry, gaps, in_period, lines
+from ansible_collections.raxx.deprovision.plugins.module_utils._event_list import (
+    entry,
+    gaps,
+    in_period,
+    lines,
+    without_event,
+    without_opening,
+)
+from ansible_collections.raxx.deprovision.plugins.module_utils._lease import all_leases
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
+from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import from_params
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import now, parse
 
 SPEC = AWS + LEDGER + Spec(options={"since": {"type": "str"}, "before": {"type": "str"}})
@@ -125,17 +151,18 @@ SPEC = AWS + LEDGER + Spec(options={"since": {"type": "str"}, "before": {"type":
 def run(params: Params, check_mode: bool) -> Result:
     since, before = (parse(params[name], name) if params[name] else None for name in ("since", "before"))
     ledger = Ledger.from_params(params)
-    records = ledger.all_events()
-    unopened = sorted(set(ledger.claimed_events()) - {record.event.id for record in records})
-    events = [entry(record, now()) for record in in_period(records, since, before)]
-    missing = gaps(ledger.run_numbers())
-    return {
-        "changed": False,
-        "events": events,
+    # In the reverse of a run's order, so that of what is opened meanwhile nothing seems to be missing.
+    leases, last = all_leases(from_params(params), params["ledger_prefix"])
+    names, claims = ledger.fact_names(), ledger.claimed_events()
+    unopened, opening_missing = without_opening(names, claims)
+    found = {
+        "events": [entry(record, now()) for record in in_period(ledger.all_events(), since, before)],
         "unopened": unopened,
-        "missing_runs": missing,
-        "lines": lines(events, unopened, missing),
+        "opening_missing": opening_missing,
+        "people_without_event": without_event(leases, names, claims),
+        "missing_runs": gaps(leases, last),
     }
+    return {"changed": False, **found, "lines": lines(found)}
 
 
 def main() -> None:
