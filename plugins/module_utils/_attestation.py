@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import typing as t
@@ -61,14 +62,17 @@ def _order(name: str) -> tuple[date, int]:
 
 
 def commit(place: Path) -> str | None:
-    """The commit of the checkout that C(place) is in, or V(None) if it is in none."""
+    """The commit of the checkout that C(place) is in, or V(None) if it is in none and AWX does not name one.
+
+    AWX copies its project into the directory of a job without C(.git), and says of which commit it is.
+    """
     # There is no module here whose run_command could be called.
     command = ["git", "-C", str(place), "rev-parse", "HEAD"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_COMMIT_TIMEOUT)  # noqa: S603  # pylint: disable=ansible-bad-function
     except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() or None
+        return os.environ.get("PROJECT_REVISION") or None
+    return done.stdout.strip()
 
 
 def versions() -> dict[str, str | None]:

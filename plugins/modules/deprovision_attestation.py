@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Writes a statement about a rehearsal (S5) to C(<path>/attestations/<date>.json), in a DSSE envelope that is signed if there is
     a key, and notes it as a write-once fact in the ledger. A second rehearsal of a day gets a number.
+  - The commit in the statement is what C(git) says of the checkout. Where there is none, it is C(PROJECT_REVISION) of the
+    environment, which AWX sets, or V(null).
 author:
   - Raxx platform team (@raxx)
 extends_documentation_fragment:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
 import typing as t
 from datetime import date
 from hashlib import sha256
@@ -191,5 +192,20 @@ def test_a_rehearsal_that_passes_is_due_every_quarter(
     assert (late, words[: len(said)]) == (overdue, said)
 
 
-def test_outside_a_checkout_no_commit_is_known(tmp_path: Path) -> None:
+def test_outside_a_checkout_no_commit_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PROJECT_REVISION", raising=False)
     assert commit(tmp_path) is None
+
+
+def test_the_commit_of_a_copy_is_the_one_that_the_job_server_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWX leaves .git out of the directory of a job."""
+    monkeypatch.setenv("PROJECT_REVISION", "4c8da142" * 5)
+    assert commit(tmp_path) == "4c8da142" * 5
+    # What git says of a checkout is nearer.
+    for words in ("init", "-c user.name=x -c user.email=x@raxx.example commit --allow-empty -m x"):
+        subprocess.run(["git", *words.split()], cwd=tmp_path, check=True, capture_output=True)
+    found = commit(tmp_path)
+    assert found is not None
+    assert (len(found), found != "4c8da142" * 5) == (40, True)
+    monkeypatch.setenv("PATH", str(tmp_path / "without-git"))
+    assert commit(tmp_path) == "4c8da142" * 5
