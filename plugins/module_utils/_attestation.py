@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import subprocess
@@ -59,6 +60,12 @@ def _day(name: str) -> date:
 def _order(name: str) -> tuple[date, int]:
     """The day, and which one of that day it was."""
     return _day(name), int(name[11:] or 1)
+
+
+def free_names(attested: t.Container[str], day: date) -> t.Iterator[str]:
+    """The names that an attestation of C(day) can have: the date, or the date and a number."""
+    numbered = (f"{day}-{number}" for number in itertools.count(2))
+    return (name for name in itertools.chain([f"{day}"], numbered) if name not in attested)
 
 
 def commit(place: Path) -> str | None:

@@ -66,9 +66,26 @@ def write(directory: Path, files: t.Mapping[str, bytes], *, check_mode: bool) ->
             for name in sorted(differing, key=lambda name: name == STATEMENT):
                 _replace(directory / name, files[name])
     except OSError as error:
-        reason = type(error).__name__
-        raise DeprovisionError("evidence_not_written", f"{directory} could not be written ({reason}).") from None
+        raise _not_written(directory, error) from None
     return bool(differing)
+
+
+def create(path: Path, content: bytes) -> bool:
+    """Writes a new file that only the operator may read. V(False) if there is one of that name, whatever is in it; it stays.
+
+    Raises C(evidence_not_written).
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(path, "xb", opener=_private) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        if isinstance(error, FileExistsError) and path.exists():
+            return False
+        raise _not_written(path.parent, error) from None
+    return True
 
 
 def present_statement(directory: Path) -> bytes | None:
@@ -77,6 +94,14 @@ def present_statement(directory: Path) -> bytes | None:
         return path.read_bytes() if path.is_file() else None
     except OSError:
         return None
+
+
+def _not_written(directory: Path, error: OSError) -> DeprovisionError:
+    return DeprovisionError("evidence_not_written", f"{directory} could not be written ({type(error).__name__}).")
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _holds(path: Path, content: bytes) -> bool:

@@ -275,15 +275,9 @@ class Ledger:
         """What was attested of rehearsals, by name: the date, and for another one of that day a number."""
         return _decode(self._raw(f"{self._prefix}/attestations"))
 
-    def record_attestation(self, day: str, fact: Facts, *, check_mode: bool) -> str:
-        """Notes a rehearsal of C(day) and returns its name. In check mode it only says which name it would have."""
-        known = self.attestations()
-        number = 1
-        while True:
-            name = day if number == 1 else f"{day}-{number}"
-            if name not in known and (check_mode or self._store.create(f"{self._prefix}/attestations/{name}", encode(fact))):
-                return name
-            number += 1
+    def record_attestation(self, name: str, fact: Facts) -> bool:
+        """Notes a rehearsal under C(name). Returns V(False) if there is one of that name."""
+        return self._store.create(f"{self._prefix}/attestations/{name}", encode(fact))
 
     def forget(self, credential: str, number: int, what: str) -> bool:
         """Destroys the C(key) or the C(old) URL of a rotation. Returns V(False) if it was gone already."""

@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Writes a statement about a rehearsal (S5) to C(<path>/attestations/<date>.json), in a DSSE envelope that is signed if there is
     a key, and notes it as a write-once fact in the ledger. A second rehearsal of a day gets a number.
+  - The file is there before the fact. A call that is killed between the two leaves a file without a fact, which attests nothing
+    and is left alone.
   - The commit in the statement is what C(git) says of the checkout. Where there is none, it is C(PROJECT_REVISION) of the
     environment, which AWX sets, or V(null).
 author:
@@ -123,8 +125,8 @@ verdict:
 
 from pathlib import Path
 
-from ansible_collections.raxx.deprovision.plugins.module_utils._attestation import PREDICATE, age_words, versions
-from ansible_collections.raxx.deprovision.plugins.module_utils._bundle import write
+from ansible_collections.raxx.deprovision.plugins.module_utils._attestation import PREDICATE, age_words, free_names, versions
+from ansible_collections.raxx.deprovision.plugins.module_utils._bundle import create
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import digest
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
@@ -171,16 +173,23 @@ def run(params: Params, check_mode: bool) -> Result:
     content = pretty(envelope(statement(PREDICATE, predicate, {"plan.json": pretty(params["plan"]["plan"])}), key))
     kept = ("at", "environment", "operator", "result", "plan")
     fact = {**{name: predicate[name] for name in kept}, "sha256": digest(content), "keyid": key.keyid if key else None}
-    name = ledger.record_attestation(at.date().isoformat(), fact, check_mode=check_mode)
     directory = Path(params["path"], "attestations")
-    write(directory, {f"{name}.json": content}, check_mode=check_mode)
+    for name in free_names(earlier, at.date()):
+        file = directory / f"{name}.json"
+        if check_mode:
+            break
+        # The file comes first: a fact whose file is lost could never be shown.
+        if create(file, content):
+            if ledger.record_attestation(name, fact):
+                break
+            file.unlink()  # another rehearsal has taken the name meanwhile
     word = "ATTESTED" if params["good"] else "NOT PASSED"
     signed = "signed" if key else "UNSIGNED"
     late = f". Before it, {words}" if overdue else ""
     return {
         "changed": True,
         "name": name,
-        "file": str(directory / f"{name}.json"),
+        "file": str(file),
         "signed": key is not None,
         "overdue": overdue,
         "verdict": f"{word}: the rehearsal {name} on {params['environment_name']} {predicate['result']}, {signed}{late}",

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.raxx.deprovision.plugins.module_utils._attestation import age_words, commit, due
+from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SsmClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import EXIT, STATEMENT, canonical, main, pretty
+from ansible_collections.raxx.deprovision.plugins.modules import deprovision_attestation
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
@@ -22,6 +24,7 @@ from .bundle_world import bundle, case
 from .conftest import ModuleRunner
 from .ledger_world import OPERATOR, PREFIX, parameters
 
+DEFAULTS = {"aws_region": "us-east-1", "aws_endpoint_url": None, "aws_profile": None, "aws_timeout": 10, "signing_key_file": None}
 PLAN = {"digest": "a" * 64, "steps": ["1a", "2a"], "plan": {"changes": []}}
 
 
@@ -70,6 +73,71 @@ def test_a_second_rehearsal_of_a_day_gets_a_number_and_both_stay(
     # The first one did not pass, so there was none before the second.
     assert (first["overdue"], second["overdue"]) == (True, True)
     assert run_main("deprovision_attestation", asked).result["overdue"] is False
+
+
+class Killed(BaseException):
+    """The end of the process: nothing catches it."""
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_fact_is_never_without_its_file(
+    run_main: ModuleRunner,
+    store: t.Any,
+    asked: dict[str, t.Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recorded: bool,
+) -> None:
+    """Wherever the run is killed. A file without a fact may be left, which attests nothing, and keeps its name."""
+    create = SsmClient.create
+
+    def killed(self: SsmClient, *args: t.Any, **more: t.Any) -> bool:
+        if recorded:
+            create(self, *args, **more)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SsmClient, "create", killed)
+        with pytest.raises(Killed):
+            deprovision_attestation.run({**DEFAULTS, **asked}, False)
+    (file,) = (tmp_path / "attestations").iterdir()
+    left = file.read_bytes()
+    assert [json.loads(fact)["sha256"] for fact in parameters(store).values()] == [sha256(left).hexdigest()] * recorded
+
+    again = run_main("deprovision_attestation", asked).result
+    assert again["name"] == f"{file.stem}-2"
+    assert file.read_bytes() == left
+    fact = json.loads(parameters(store)[f"/attestations/{again['name']}"])
+    assert fact["sha256"] == sha256(Path(again["file"]).read_bytes()).hexdigest()
+
+
+def test_of_two_rehearsals_at_the_same_time_each_has_its_own_name_and_file(
+    run_main: ModuleRunner, store: t.Any, asked: dict[str, t.Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one, on another machine, has taken the name since this one looked."""
+    other = {**asked, "path": str(tmp_path / "elsewhere"), "verdict": "PLAN: the other one"}
+    create = SsmClient.create
+
+    def overtaken(self: SsmClient, *args: t.Any, **more: t.Any) -> bool:
+        monkeypatch.setattr(SsmClient, "create", create)
+        deprovision_attestation.run({**DEFAULTS, **other}, False)
+        return create(self, *args, **more)
+
+    monkeypatch.setattr(SsmClient, "create", overtaken)
+    mine = run_main("deprovision_attestation", asked).result
+    (theirs,) = (tmp_path / "elsewhere" / "attestations").iterdir()
+    assert (mine["name"], mine["file"]) == (f"{theirs.stem}-2", str(tmp_path / "attestations" / f"{theirs.stem}-2.json"))
+    assert [file.name for file in (tmp_path / "attestations").iterdir()] == [f"{theirs.stem}-2.json"]
+    recorded = {name.rpartition("/")[2]: json.loads(fact)["sha256"] for name, fact in parameters(store).items()}
+    assert recorded == {file.stem: sha256(file.read_bytes()).hexdigest() for file in (theirs, Path(mine["file"]))}
+
+
+def test_where_no_file_can_be_written_nothing_is_attested(
+    run_main: ModuleRunner, store: t.Any, asked: dict[str, t.Any], tmp_path: Path
+) -> None:
+    (tmp_path / "attestations").write_text("no directory")
+    assert run_main("deprovision_attestation", asked).code == "evidence_not_written"
+    assert parameters(store) == {}
 
 
 def test_with_a_key_it_is_signed(run_main: ModuleRunner, store: t.Any, asked: dict[str, t.Any], tmp_path: Path) -> None:
