@@ -23,6 +23,7 @@ REFUSED_LOGINS_PER_PROOF = 2
 
 # What can come of an attempt to prove the old credential dead.
 _NOT_PROVED_DEAD = (INCONCLUSIVE_CODE, "old_credential_alive", "path_does_not_check_passwords", "observer_blind")
+
 # For each group what the variables of its hosts begin with, and which of them say where something is, or how it is proved.
 _TARGETS = {
     "consoles": ("console_", ("url", "heroku_app")),
