@@ -36,7 +36,7 @@ lint: setup ## Style, types, documentation, licences
 	reuse lint --quiet || reuse lint
 	git ls-files '*.sh' .ci/run | xargs shellcheck
 
-docs: setup ## Writes the tables in docs/ (modules, failure codes, inventory, runbook)
+docs: setup ## Writes docs/reference, and the tables in docs/ (modules, failure codes, inventory, runbook)
 	python docs/render_modules.py
 
 format: setup ## Lets ruff put the Python code in order

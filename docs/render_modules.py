@@ -1,6 +1,6 @@
 # Copyright (c) 2026 Raxx
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes the tables of the pages in docs/ from modules, failure codes, argument specs and the ids that are cited.
+"""Writes the reference, and the tables of the pages in docs/ from modules, failure codes, argument specs and cited ids.
 
 With C(--check) it only says whether they are right.
 """
@@ -17,6 +17,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("modules.md", "operations.md", "inventory.md", "runbook.md")
+REFERENCE = "docs/reference"
 COLLECTION = "ansible_collections.raxx.deprovision.plugins"
 sys.path[:0] = [str(ROOT / "collections"), str(ROOT)]
 
@@ -29,18 +30,19 @@ def modules() -> t.Iterator[str]:
     for file in sorted((ROOT / "plugins" / "modules").glob("[!_]*.py")):
         module = import_module(f"{COLLECTION}.modules.{file.stem}")
         summary = yaml.safe_load(module.DOCUMENTATION)["short_description"]
-        yield f"| `{file.stem}` | {summary} | {', '.join(module.SPEC.libraries)} |"
+        yield f"| [`{file.stem}`](reference/{file.stem}_module.rst) | {summary} | {', '.join(module.SPEC.libraries)} |"
 
 
 def roles() -> t.Iterator[str]:
-    """Every entry point of every role; what is passed to it is in C(ansible-doc)."""
+    """Every entry point of every role; what is passed to it is in the reference."""
     yield "| role | entry point | what it does | required |"
     yield "| --- | --- | --- | --- |"
     for file in sorted((ROOT / "roles").glob("*/meta/argument_specs.yml")):
         specs = yaml.safe_load(file.read_text(encoding="utf-8"))["argument_specs"]
+        role = f"[`{file.parts[-3]}`](reference/{file.parts[-3]}_role.rst)"
         for name, spec in specs.items():
             required = ", ".join(f"`{key}`" for key, option in spec.get("options", {}).items() if option.get("required"))
-            yield f"| `{file.parts[-3]}` | `{name}` | {spec['short_description']} | {required} |"
+            yield f"| {role} | `{name}` | {spec['short_description']} | {required} |"
 
 
 def codes() -> t.Iterator[str]:
@@ -100,20 +102,37 @@ def role_page(role: str) -> str:
     specs = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
     for name, spec in specs["argument_specs"].items():
         lines += [f"- `{name}`: {spec['short_description']}."]
-    end = f"What it does and does not do, and its options: `ansible-doc -t role raxx.deprovision.{role}`."
+    page = f"[reference](../../{REFERENCE}/{role}_role.rst)"
+    end = f"What it does and does not do, and its options: {page}, or `ansible-doc -t role raxx.deprovision.{role}`."
     return "\n".join([*lines, "", end, ""])
+
+
+def differing(wanted: t.Mapping[str, str], root: Path) -> list[str]:
+    """The pages that are not as wanted, or that the reference has no more."""
+    there = {f"{REFERENCE}/{file.name}" for file in (root / REFERENCE).glob("*")}
+    there |= {page for page in wanted if (root / page).exists()}
+    right = {page for page in there & wanted.keys() if (root / page).read_text(encoding="utf-8") == wanted[page]}
+    return sorted((there | wanted.keys()) - right)
+
+
+def write(wanted: t.Mapping[str, str], root: Path) -> None:
+    for page in differing(wanted, root):
+        if page in wanted:
+            (root / page).parent.mkdir(parents=True, exist_ok=True)
+            (root / page).write_text(wanted[page], encoding="utf-8")
+        else:
+            (root / page).unlink()
 
 
 def main() -> None:
     pages = {f"docs/{page}": rendered((ROOT / "docs" / page).read_text(encoding="utf-8")) for page in PAGES}
     pages |= {f"roles/{role.name}/README.md": role_page(role.name) for role in sorted((ROOT / "roles").iterdir())}
-    for page, wanted in pages.items():
-        path = ROOT / page
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        if "--check" not in sys.argv[1:]:
-            path.write_text(wanted, encoding="utf-8")
-        elif text != wanted:
-            sys.exit(f"{page} is not up to date: run make docs")
+    reference = import_module("docs.render_reference").pages()
+    pages |= {f"{REFERENCE}/{name}": text for name, text in reference.items()}
+    if "--check" not in sys.argv[1:]:
+        write(pages, ROOT)
+    elif found := differing(pages, ROOT):
+        sys.exit(f"not up to date: {', '.join(found)}; run make docs")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ description:
     four hours, and what is being waited for with the longest time that this may take.
   - Without a terminal (a pipe, a CI job), or if E(TERM) is V(dumb), writes one line when something begins, is reached, or ends.
   - A failure is shown as what happened and what to do next, at once.
-  - With C(-v) and more everything is shown as by P(ansible.builtin.default#callback).
+  - With C(-v) and more everything is shown as by C(ansible.builtin.default).
   - Colours are those of Ansible, and E(NO_COLOR) and E(ANSIBLE_NOCOLOR) switch them off.
 extends_documentation_fragment:
   - default_callback

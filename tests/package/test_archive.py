@@ -22,6 +22,7 @@ WANTED = [
     r"awx/\w+\.yml",
     r"inventories/(prod|staging)/(hosts|group_vars/all)\.yml",
     r"docs/\w+\.md",
+    r"docs/reference/\w+\.rst",
     r"docs/images/\w+\.(png|svg)",
     r"tools/verify_evidence\.py",
     r"changelogs/(changelog|config)\.yaml",
