@@ -15,11 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "runbook.md"
 # What nothing can be built or tested for, and why.
-REASONS = {
-    "S4": "an estimate of the manual work; nothing depends on it",
-    "S5": "a duty of people; what they run is the check run and the run that everything else here tests",
-    "E5": "says what cannot be done; what is done instead is 2a to 2c again",
-}
+REASONS = {"S4": "an estimate of the manual work; nothing depends on it"}
 _ID = r"(?:[SPYCEI]\d{1,2}|[1-7][abcd]?)"
 _ROW = re.compile(rf"^\| ({_ID}) \|", re.MULTILINE)
 _LETTERED = re.compile(r"(?<![\w.:/-])([SPYCEI]\d{1,2}|[1-7][abcd])(?:( to )([SPYCEI]?\d{1,2}))?(?![\w/-])")
@@ -27,6 +23,8 @@ _LETTERED = re.compile(r"(?<![\w.:/-])([SPYCEI]\d{1,2}|[1-7][abcd])(?:( to )([SP
 _STEPS = re.compile(r"\bsteps? ((?:[1-7][abcd]?(?:, | and | to )?)+)", re.IGNORECASE)
 _LEADING = re.compile(rf"\A\W*((?:{_ID}(?:, | and |: |\.))+)")
 _NUMBER = re.compile(r"\b([1-7])\b(?: to ([1-7])\b)?")
+_TASK = re.compile(r"^ *- name: \"?(.+?)\"?(?: +#.*)?$", re.MULTILINE)
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @cache
@@ -64,27 +62,44 @@ def parts() -> dict[str, str]:
     return texts
 
 
+def tasks() -> dict[str, dict[str, list[str]]]:
+    """The names of the tasks that cite an id, by the id, for each role."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for file in sorted((ROOT / "roles").glob("*/tasks/*.yml")):
+        named = found.setdefault(f"role `{file.parts[-3]}`", {})
+        for task in _TASK.findall(file.read_text(encoding="utf-8")):
+            for name in cited(task):
+                named.setdefault(name, []).append(f'"{task}"')
+    return found
+
+
 def tests() -> dict[str, str]:
     """The files of tests, with what their docstrings and comments say."""
     return {
-        f"`{file.relative_to(ROOT / 'tests')}`": _said(file)
+        f"`{file.relative_to(ROOT / 'tests')}`": said_by_test(file)
         for file in sorted((ROOT / "tests").glob("**/test_*.py"))
         # A test of this map would be a test of everything.
         if file.stem != "test_runbook_map"
     }
 
 
+def said_by_test(file: Path) -> str:
+    """Docstrings and comments; each begins a line of its own. Other texts of a test are data, and prove nothing."""
+    source = file.read_text(encoding="utf-8")
+    documented = [node for node in ast.walk(ast.parse(source)) if isinstance(node, _DOCUMENTED)]
+    return "\n\0".join([*filter(None, map(ast.get_docstring, documented)), *_comments(source)])
+
+
 def _said(file: Path) -> str:
-    """Docstrings, comments and other texts of a Python file; each begins a line of its own."""
+    """Docstrings, comments and other texts of a Python file, for instance the documentation of a module."""
     source = file.read_text(encoding="utf-8")
     values = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
+    return "\n\0".join([*(value for value in values if isinstance(value, str)), *_comments(source)])
+
+
+def _comments(source: str) -> list[str]:
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return "\n\0".join(
-        [
-            *(value for value in values if isinstance(value, str)),
-            *(token.string for token in tokens if token.type == tokenize.COMMENT),
-        ]
-    )
+    return [token.string for token in tokens if token.type == tokenize.COMMENT]
 
 
 def found_in(texts: t.Mapping[str, str]) -> dict[str, list[str]]:
@@ -108,9 +123,11 @@ def uncovered() -> list[str]:
 
 
 def table() -> t.Iterator[str]:
-    in_parts, in_tests = found_in(parts()), found_in(tests())
+    in_parts, in_tests, in_tasks = found_in(parts()), found_in(tests()), tasks()
     yield "| id | cited by | tested by |"
     yield "| --- | --- | --- |"
     for name in ids():
         reason = f"not tested: {REASONS[name]}" if name in REASONS and not in_tests[name] else ""
-        yield f"| {name} | {', '.join(in_parts[name])} | {', '.join(in_tests[name]) or reason} |"
+        named = [(part, in_tasks.get(part, {}).get(name)) for part in in_parts[name]]
+        places = [f"{part} ({', '.join(found)})" if found else part for part, found in named]
+        yield f"| {name} | {', '.join(places)} | {', '.join(in_tests[name]) or reason} |"

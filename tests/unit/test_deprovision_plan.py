@@ -67,6 +67,7 @@ def text(outcome: t.Any) -> str:
 
 
 def test_the_plan_names_what_a_run_would_do(run_main: ModuleRunner, store: t.Any, tmp_path: Path) -> None:
+    """1a, 1b, 2a, 2b, 2c, 6, 7. What was waived is left out."""
     outcome = run_main("deprovision_plan", {**planned(run_main), "path": str(tmp_path)}, check=True)
     for words in (
         "remove jordan.smith@raxx.example from the group support",

@@ -85,6 +85,7 @@ def finish(run_main: ModuleRunner, event: Params, asked: Params, *left_out: str)
 def test_a_whole_run_is_complete_and_the_file_says_so(
     run_main: ModuleRunner, event: Params, asked: Params, tmp_path: Path
 ) -> None:
+    """C1 to C6, E4."""
     finish(run_main, event, asked)
     outcome = run_main("deprovision_result", {**asked, "path": str(tmp_path)})
     assert (outcome.result["changed"], outcome.result["complete"]) == (True, True)

@@ -24,6 +24,7 @@ def changed(name: str, **more: t.Any) -> Facts:
 
 
 def test_a_whole_departure_claims_each_thing_once_and_with_its_grade() -> None:
+    """S1, S2, E4, 1a, 1b, 2a, 2b, 2c, 2d, 3a, 3b, 3c, 4, 5, 6, 7: what was done, and what is not covered."""
     found = claims()
     assert {name: (claim["grade"], claim["result"]) for name, claim in found.items()} == {
         "1a/console": ("observed", "removed"),

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from docs import runbook_map
@@ -21,8 +23,23 @@ def test_every_id_is_cited_by_a_part_and_by_a_test() -> None:
     assert runbook_map.uncovered() == []
 
 
-def test_reasons_are_given_for_ids_that_exist() -> None:
+def test_reasons_are_given_for_ids_that_exist_and_have_no_test() -> None:
     assert set(runbook_map.REASONS) <= set(runbook_map.ids())
+    tested = runbook_map.found_in(runbook_map.tests())
+    assert [name for name in runbook_map.REASONS if tested[name]] == []
+
+
+def test_only_docstrings_and_comments_of_a_test_cite(tmp_path: Path) -> None:
+    source = '"""E1: module."""\n\n\ndef test() -> None:\n    """E2, 3. Test."""\n    assert "E3", "step 4"  # E5\n'
+    (tmp_path / "test_it.py").write_text(source)
+    said = runbook_map.said_by_test(tmp_path / "test_it.py")
+    assert {name for text in said.split("\0") for name in runbook_map.cited(text)} == {"E1", "E2", "3", "E5"}
+
+
+def test_the_map_names_the_tasks_of_a_role() -> None:
+    rows = {line.split(" | ")[0].strip("| "): line for line in runbook_map.table()}
+    assert 'role `step1_lock_out` ("Remove every group membership (1a)")' in rows["1a"]
+    assert 'role `step23_rotate` ("Store the new one (2b, 3b)", "Park the new one (2b)")' in rows["2b"]
 
 
 @pytest.mark.parametrize(
