@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,17 @@ def test_the_page_has_every_id() -> None:
 
 def test_every_id_is_cited_by_a_part_and_by_a_test() -> None:
     assert runbook_map.uncovered() == []
+
+
+def test_every_fact_lives_somewhere() -> None:
+    text = runbook_map.PAGE.read_text(encoding="utf-8")
+    tables = re.findall(r"^\|.* lives in \|\n\| --- .*\n((?:\|.*\n)+)", text, re.MULTILINE)
+    rows = {row[0]: row[-1] for table in tables for line in table.splitlines() if (row := re.split(r" ?\| ?", line)[1:-1])}
+    assert {"S1", "P1", "1a", "C1", "7", "E7"} <= rows.keys()
+    assert [name for name, place in rows.items() if not place.strip() and name not in runbook_map.REASONS] == []
+    for name, place in rows.items():
+        for playbook in re.findall(r"`(playbooks/\w+\.yml)", place):
+            assert (runbook_map.ROOT / playbook).is_file(), name
 
 
 def test_reasons_are_given_for_ids_that_exist_and_have_no_test() -> None:
