@@ -159,6 +159,11 @@ def test_every_template_names_a_playbook_that_awx_offers() -> None:
         assert template["playbook"] in offered
 
 
+def test_the_project_comes_from_git() -> None:
+    """An archive would lose the links below collections/, and no playbook would find the collection."""
+    assert [project["scm_type"] for project in DATA["controller_projects"]] == ["git"]
+
+
 def test_every_inventory_but_the_sandbox_is_there() -> None:
     paths = {str(path.relative_to(ROOT)) for path in ROOT.glob("inventories/*/hosts.yml")}
     assert {source["source_path"] for source in DATA["controller_inventory_sources"]} == paths - {"inventories/sandbox/hosts.yml"}
