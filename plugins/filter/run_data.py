@@ -27,6 +27,7 @@ class FilterModule:
             "failure_of": _run_data.failure_of,
             "failures": _run_data.failures,
             "found_again": _run_data.found_again,
+            "given": _run_data.given,
             "leased_credentials": _run_data.leased_credentials,
             "lockout_facts": _run_data.lockout_facts,
             "old_urls": _run_data.old_urls,

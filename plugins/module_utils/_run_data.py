@@ -62,6 +62,11 @@ _SETTINGS = (
 )
 
 
+def given(value: t.Any) -> t.Any:
+    """An input as it was given, or V(None) if it was left empty, as a survey may leave it. V(False) is an answer."""
+    return None if value == "" else value
+
+
 def credential_list(hostvars: HostVars, names: t.Iterable[str], direct_access: bool | str) -> list[Record]:
     """The credentials of the inventory without any secret. C(waived): not rotated, for the person had no direct access."""
     return [

@@ -68,8 +68,46 @@ def test_a_survey_without_answers_gives_what_the_playbook_would_have_taken() -> 
     }  # fmt: skip
 
 
-def test_only_who_rolls_back_may_give_variables_that_no_survey_asks_for() -> None:
-    assert [name for name, template in TEMPLATES.items() if template.get("ask_variables_on_launch")] == ["Rollback"]
+def test_no_template_accepts_other_variables() -> None:
+    """An extra variable beats the inventory, and so could name a host of its own, which the credentials would be sent to."""
+    (play,) = load(ROOT / "playbooks/awx.yml")
+    for module in ("job_template", "workflow_job_template"):
+        (passed,) = [task[f"awx.awx.{module}"] for task in play["tasks"] if f"awx.awx.{module}" in task]
+        # Said, and not left to AWX: what somebody switched on there is switched off again.
+        assert passed["ask_variables_on_launch"] is False
+        assert passed["ask_inventory_on_launch"] is False
+        assert passed["ask_scm_branch_on_launch"] is False
+    (passed,) = [task["awx.awx.job_template"] for task in play["tasks"] if "awx.awx.job_template" in task]
+    for asked in ("credential", "execution_environment", "instance_groups", "job_type"):
+        assert passed[f"ask_{asked}_on_launch"] is False
+
+
+def test_a_launcher_may_choose_hosts_of_a_rollback_and_nothing_else() -> None:
+    """No other inventory, branch, image, credential or kind of job."""
+    for item in (*TEMPLATES.values(), *DATA["controller_workflows"]):
+        prompts = {key for key in item if key.startswith("ask_")}
+        assert prompts == ({"ask_limit_on_launch"} if item["name"] == "Rollback" else set()), item["name"]
+    assert [project["allow_override"] for project in DATA["controller_projects"]] == [False]
+
+
+def test_no_question_is_a_variable_of_the_inventory() -> None:
+    """An answer beats the inventory, as every extra variable does."""
+    asked = {question["variable"] for item in SURVEYED for question in item["survey_spec"]["spec"]}
+    files = [*(ROOT / "inventories").rglob("*.yml")]
+    defined = {name for file in files for name in re.findall(r"^ *(\w+):", file.read_text(encoding="utf-8"), re.MULTILINE)}
+    assert {"heroku_api_url", "infisical_url", "freescout_url"} <= defined
+    assert asked & defined == set()
+
+
+def test_a_rollback_is_asked_for_its_inputs() -> None:
+    """E5, E6: as the role has them, and nothing by default."""
+    options = load(ROOT / "roles/rollback/meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    survey = TEMPLATES["Rollback"]["survey_spec"]
+    assert [question["variable"] for question in survey["spec"]] == ["restore", "new_rotation"]
+    for question in survey["spec"]:
+        assert options[f"rollback_{question['variable']}"]["type"] == "bool"
+        assert (question["choices"], question["required"], question["default"]) == (["true", "false"], False, "")
+    assert rules.survey_answers(survey, {}) == {}
 
 
 @pytest.mark.parametrize(

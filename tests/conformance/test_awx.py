@@ -127,10 +127,19 @@ def test_the_survey_is_stored_where_it_is_asked(applied: Applied) -> None:
         ("job_templates", "Deprovision", "deprovision_production_survey"),
         ("job_templates", "Deprovision, plan of production", "deprovision_survey"),
         ("job_templates", "Deprovision, dry run on staging", "deprovision_survey"),
+        ("job_templates", "Rollback", "rollback_survey"),
         ("workflow_job_templates", "Deprovision with approval", "deprovision_survey"),
     ]:
         assert awx.surveys[kind, awx.one(kind, name)["id"]] == objects()[survey]
-    assert len(awx.surveys) == 4
+    assert len(awx.surveys) == 5
+
+
+def test_no_launcher_says_where_the_credentials_go(applied: Applied) -> None:
+    for kind in ("job_templates", "workflow_job_templates"):
+        for item in applied.awx.objects[kind].values():
+            asked = {name for name, on in item.items() if name.startswith("ask_") and on}
+            assert asked == ({"ask_limit_on_launch"} if item["name"] == "Rollback" else set())
+            assert item["ask_variables_on_launch"] is False
 
 
 def test_the_dry_run_is_a_check_on_staging(applied: Applied) -> None:

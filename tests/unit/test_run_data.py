@@ -464,3 +464,9 @@ def test_an_empty_setting_is_as_good_as_none() -> None:
     empty = plan_hosts(**{name: {"deprovision_evidence_bucket": "", "aws_endpoint_url": ""} for name in PLAN_HOSTS})
     targets = _run_data.plan_targets(empty, PLAN_GROUPS)
     assert {"deprovision_evidence_bucket", "aws_endpoint_url"}.isdisjoint(targets["settings"])
+
+
+@pytest.mark.parametrize(("value", "given"), [("", None), (None, None), (False, False), ("false", "false"), (0, 0), ("x", "x")])
+def test_an_input_that_was_left_empty_was_not_given(value: t.Any, given: t.Any) -> None:
+    """A survey and C(-e restore=) give an empty text."""
+    assert _run_data.given(value) is given
