@@ -36,6 +36,7 @@ import threading
 import time
 import typing as t
 from datetime import datetime, timezone
+from importlib import import_module
 
 from ansible import constants
 from ansible.errors import AnsibleError
@@ -63,14 +64,18 @@ SET_FACT = "ansible.builtin.set_fact"
 LOG_WATCH = "heroku_log_watch"
 SINCE = "since"
 
-# What a module waits for, and the longest time: options that are added up, or multiplied where several are in one place.
+# What a module waits for, and the longest time: options that are added up, or multiplied where several are in one place. One that
+# its task does not name has the module's own default.
 WAITS: dict[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
     "heroku_pg_credential": ("the rotation settles", (("settle_timeout",),)),
     "heroku_config": ("every dyno restarts", (("wait_timeout",),)),
     "heroku_dyno": ("one-off dyno", (("dyno_timeout",),)),
-    "heroku_log_watch": ("log window", (("window",),)),
+    "heroku_log_watch": ("log window", (("window",), ("quiet_wait",))),
     "smoke_suite": ("smoke suite", (("timeout", "attempts"), ("delay", "attempts"))),
-    "pg_credential_proof": ("the old one is refused, its sessions end", (("authentication_timeout_max",),)),
+    "pg_credential_proof": (
+        "the old one is refused, its sessions end",
+        (("authentication_timeout_max",), ("attempt_delay", "attempts")),
+    ),
 }
 # Ansible's constants are its configuration, which no type checker knows.
 SETTINGS: t.Any = constants
@@ -184,15 +189,8 @@ class CallbackModule(Default):
         # What Ansible does itself is not worth a line, unless it lasts.
         shown_after = 0.0 if name != self._action(task) else 1.0
         began = time.monotonic() - (_age(options.get(SINCE)) if name == LOG_WATCH else 0.0)
-        return view.Wait(host.name, what, began, bound=self._bound(options, bounds), shown_after=shown_after)
-
-    def _bound(self, options: t.Mapping[str, t.Any], bounds: tuple[tuple[str, ...], ...]) -> float | None:
-        """The longest time of a task, as its own options have it."""
-        try:
-            products = [math.prod(float(options.get(name, 1)) for name in names) for names in bounds if set(names) & set(options)]
-        except (TypeError, ValueError):
-            return None
-        return sum(products) or None
+        bound = longest(name, options) if bounds else None
+        return view.Wait(host.name, what, began, bound=bound, shown_after=shown_after)
 
     def _arguments(self, host: t.Any, task: t.Any, names: t.Iterable[str]) -> dict[str, t.Any]:
         """Some options of a task that is about to begin: modules run in other processes, which tell nothing before their end."""
@@ -432,6 +430,16 @@ class CallbackModule(Default):
                     self._said[key] = now
             for _key, wait in due:
                 self._say(f"{view.clock(now - self._list.began):>7}         {wait.words(now)}")
+
+
+def longest(module: str, given: t.Mapping[str, t.Any]) -> float | None:
+    """The longest time that a module waits with the options that are C(given), in seconds; V(None) if they are no numbers."""
+    # The controller has it by then: the action plugin of the module has loaded it.
+    options = import_module(f"ansible_collections.raxx.deprovision.plugins.modules.{module}").SPEC.options
+    try:
+        return sum(math.prod(float(given.get(name, options[name]["default"])) for name in names) for names in WAITS[module][1])
+    except (TypeError, ValueError):
+        return None
 
 
 def _roles(block: t.Any) -> t.Iterator[str]:
