@@ -84,8 +84,9 @@ def test_2a_our_module_rotates_and_the_cli_reads(shell: Shell) -> None:
     assert login_state(old) == "28P01"
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is one of the system's packages, and is not installed")
 def test_2b_curl_writes_the_vault_and_our_module_agrees(shell: Shell, sandbox: Sandbox) -> None:
+    # Neither Python's index nor npm has a real one. Skipped, this would be green where nothing was looked at.
+    assert shutil.which("curl"), "There is no curl. Install it with the system's package manager; CONTRIBUTING.md lists it."
     value = "postgres://raptor_app:by-curl@db.example:5432/d"
     body = {
         "workspaceId": sandbox.at["infisical"]["workspace_id"],
