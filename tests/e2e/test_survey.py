@@ -56,3 +56,16 @@ def test_a_template_in_an_answer_is_text(sandbox: Sandbox, untouched: Record, tm
     assert "Not an email address" in done.stdout
     assert sandbox.environment["HEROKU_API_KEY"] not in done.stdout + done.stderr
     assert sandbox.dump() == untouched
+
+
+def test_an_empty_text_of_the_command_line_is_no_answer(sandbox: Sandbox, untouched: Record, tmp_path: Path) -> None:
+    """A text that Ansible may render stays empty, where one that it must not render is read as null."""
+    nothing = "ticket= notice= operator= approved_by= plan="
+    words = ["--check", "-e", f"email={LEAVER}", "-e", f"evidence_directory={tmp_path / 'evidence'}", "-e", nothing]
+    environment = {**sandbox.environment, **clean_environment(tmp_path / "home")}
+    done = subprocess.run(
+        ["ansible-playbook", "deprovision.yml", *words],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sandbox.dump() == untouched
