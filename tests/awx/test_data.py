@@ -156,15 +156,32 @@ def test_a_wrong_injector_is_found(injectors: dict[str, t.Any]) -> None:
     assert rules.credential_type_problems(inputs, injectors)
 
 
-def test_every_injected_variable_is_one_that_the_collection_reads() -> None:
+def variables_that_are_read() -> set[str]:
+    """Environment variables that the collection or an inventory looks at."""
     options = import_module("ansible_collections.raxx.deprovision.plugins.module_utils._options")
     specs = (options.HEROKU, options.INFISICAL, options.AWS, options.FREESCOUT, options.SIGNING)
     read = {name for spec in specs for option in spec.options.values() if "fallback" in option for name in option["fallback"][1]}
     for environment in ("prod", "staging"):
         text = (ROOT / f"inventories/{environment}/group_vars/all.yml").read_text(encoding="utf-8")
         read |= set(re.findall(r"lookup\('ansible\.builtin\.env', '(\w+)'", text))
+    return read
+
+
+def test_every_injected_variable_is_one_that_the_collection_reads() -> None:
     injected = {name for kind in DATA["controller_credential_types"] for name in kind["injectors"]["env"]}
-    assert injected <= read
+    assert injected <= variables_that_are_read()
+
+
+def test_the_examples_for_ansible_runner_name_what_is_read_and_no_secret() -> None:
+    credentials = load(ROOT / "runner/env/envvars.example")
+    # The rest is what AWS's own client and the smoke suite read.
+    assert credentials.keys() - variables_that_are_read() == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "RAPTOR_URL"}
+    assert all(isinstance(value, str) for value in credentials.values())
+    assert {value for name, value in credentials.items() if re.search("KEY$|KEY_ID$|SECRET$", name)} == {"change-me"}
+    given = load(ROOT / "runner/env/extravars.example")
+    options = inputs_of_the_role()
+    assert [name for name in given if name not in options and f"prerequisites_{name}" not in options] == []
+    assert given["email"] == "jordan.smith@raxx.example"
 
 
 def test_every_credential_fills_its_type_in() -> None:

@@ -26,6 +26,13 @@ HOSTS = {"console", "raptor_app", "audit_archiver", "raptor", "audit_record"}
 _numbers = itertools.count(1)
 
 
+class AwxDumper(yaml.SafeDumper):
+    """Writes variables as AWX does: each text is marked, so that Ansible renders nothing in it."""
+
+    def represent_data(self, data: t.Any) -> yaml.Node:
+        return self.represent_scalar("!unsafe", data) if isinstance(data, str) else super().represent_data(data)
+
+
 @dataclass(frozen=True)
 class Run:
     """A run that has ended. C(place) holds whatever it left: runner's artifacts, the evidence, temporary files."""
@@ -75,22 +82,24 @@ def deprovision(sandbox: Sandbox, email: str | None, *, check: bool = False, **g
     """Runs the playbook for C(email) and searches everything that it leaves for secrets.
 
     C(given) are extra vars but for C(limit), C(tags), C(skip_tags), C(start_at_task), C(verbosity), C(inventory), C(playbook),
-    C(environment) (laid over that of the sandbox; V(None) takes a variable away) and C(evidence) (a directory, by default one of
-    the run's own).
+    C(environment) (laid over that of the sandbox; V(None) takes a variable away), C(evidence) (a directory, by default one of
+    the run's own) and C(rendered) (whether texts are variables as a file or a command line has them, and not as AWX does).
     """
     options = {name: given.pop(name) for name in ("limit", "tags", "skip_tags", "verbosity", "inventory") if name in given}
     words = [*(["--check", "--diff"] if check else []), *_start(given.pop("start_at_task", None))]
     changes: dict[str, str | None] = given.pop("environment", {})
     playbook = given.pop("playbook", "deprovision.yml")
+    dumper = yaml.SafeDumper if given.pop("rendered", False) else AwxDumper
     place = sandbox.place / f"run-{next(_numbers)}"
     given.setdefault("evidence_directory", str(given.pop("evidence", place / "evidence")))
     private, caller = place / "private", clean_environment(_made(place) / "home")
     _inject(private, {**sandbox.environment, **changes}, caller)
+    variables = {**({} if email is None else {"email": email}), **given}
+    (private / "env" / "extravars").write_text(yaml.dump(variables, Dumper=dumper), encoding="utf-8")
     with mock.patch.dict(os.environ, caller, clear=True):
         ended = ansible_runner.run(
             private_data_dir=str(private),
             playbook=playbook,
-            extravars={**({} if email is None else {"email": email}), **given},
             cmdline=shlex.join(words) or None,
             quiet=True,
             **options,

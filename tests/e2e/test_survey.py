@@ -4,15 +4,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import typing as t
-from pathlib import Path
 
 import pytest
 
 from tests.awx import rules
-from tests.awx.data import objects
-from tests.e2e.world import LEAVER, ROOT, Record, Sandbox, clean_environment
+from tests.awx.data import ROOT, load, objects
+from tests.e2e.runs import Run, deprovision
+from tests.e2e.world import LEAVER, Record, Sandbox
 
 
 @pytest.fixture(scope="module")
@@ -20,18 +19,11 @@ def untouched(sandbox: Sandbox) -> Record:
     return sandbox.dump()
 
 
-def launch(sandbox: Sandbox, place: Path, answers: t.Mapping[str, t.Any]) -> subprocess.CompletedProcess[str]:
+def launch(sandbox: Sandbox, answers: t.Mapping[str, t.Any]) -> Run:
     """A dry run with the extra vars that AWX makes of the C(answers)."""
     survey = objects()["deprovision_production_survey"]
     given = {**rules.survey_answers(survey, answers), "awx_job_id": 7, "awx_user_name": "olivia"}
-    lines = [f"{name}: !unsafe '{value}'" if isinstance(value, str) else f"{name}: {value}" for name, value in given.items()]
-    (place / "extravars").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    command = ["ansible-playbook", "deprovision.yml", "--check", "-e", f"@{place / 'extravars'}"]
-    environment = {**sandbox.environment, **clean_environment(place / "home")}
-    return subprocess.run(
-        [*command, "-e", f"evidence_directory={place / 'evidence'}"],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
+    return deprovision(sandbox, given.pop("email"), check=True, **given)
 
 
 ANSWERS: dict[str, dict[str, t.Any]] = {
@@ -42,30 +34,27 @@ ANSWERS: dict[str, dict[str, t.Any]] = {
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
-def test_answers_of_the_survey_work(sandbox: Sandbox, untouched: Record, tmp_path: Path, kind: str) -> None:
-    done = launch(sandbox, tmp_path, {"email": LEAVER, **ANSWERS[kind]})
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.rstrip().splitlines()[-1].startswith("PLAN: ")
+def test_answers_of_the_survey_work(sandbox: Sandbox, untouched: Record, kind: str) -> None:
+    run = launch(sandbox, {"email": LEAVER, **ANSWERS[kind]})
+    assert run.status == 0, run.output
+    assert run.last_line.startswith("PLAN: ")
     assert sandbox.dump() == untouched
 
 
-def test_a_template_in_an_answer_is_text(sandbox: Sandbox, untouched: Record, tmp_path: Path) -> None:
-    done = launch(sandbox, tmp_path, {"email": '{{ lookup("env", "HEROKU_API_KEY") }}@raxx.example'})
-    assert done.returncode == 2
-    assert "REFUSED: " in done.stdout
-    assert "Not an email address" in done.stdout
-    assert sandbox.environment["HEROKU_API_KEY"] not in done.stdout + done.stderr
-    assert sandbox.dump() == untouched
-
-
-def test_an_empty_text_of_the_command_line_is_no_answer(sandbox: Sandbox, untouched: Record, tmp_path: Path) -> None:
+def test_the_example_for_ansible_runner_is_as_if_only_the_address_were_given(sandbox: Sandbox, untouched: Record) -> None:
     """A text that Ansible may render stays empty, where one that it must not render is read as null."""
-    nothing = "ticket= notice= operator= approved_by= plan="
-    words = ["--check", "-e", f"email={LEAVER}", "-e", f"evidence_directory={tmp_path / 'evidence'}", "-e", nothing]
-    environment = {**sandbox.environment, **clean_environment(tmp_path / "home")}
-    done = subprocess.run(
-        ["ansible-playbook", "deprovision.yml", *words],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    example = load(ROOT / "runner/env/extravars.example")
+    assert [name for name, value in example.items() if value == ""] == ["notice", "operator", "ticket", "plan", "approved_by"]
+    run = deprovision(sandbox, example.pop("email"), check=True, rendered=True, **example)
+    assert run.status == 0, run.output
+    assert sandbox.dump() == untouched
+
+
+def test_a_template_in_an_answer_is_text(sandbox: Sandbox, untouched: Record) -> None:
+    run = launch(sandbox, {"email": '{{ lookup("env", "HEROKU_API_KEY") }}@raxx.example'})
+    assert run.status == 2
+    assert run.last_line.startswith("REFUSED: ")
+    assert "Not an email address" in run.last_line
+    assert "lookup(" in run.last_line
+    assert sandbox.environment["HEROKU_API_KEY"] not in run.output
     assert sandbox.dump() == untouched
