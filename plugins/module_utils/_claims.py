@@ -21,6 +21,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._progress import 
     Credential,
     Progress,
     latest_look,
+    taken,
 )
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
 
@@ -146,22 +147,18 @@ def _lockout(facts: Facts, console: str) -> t.List[Claim]:
                 detail = f"no Console account, as {claim.by} stated; none was found"
                 claim = replace(claim, grade=ATTESTED, result="no account", detail=detail)
             else:
-                result, detail = _taken(facts.get("before", {}).get(kind, []), lockout, key, verb, noun)
+                result, detail = _taken_words(facts.get("before", {}).get(kind, []), lockout, key, verb, noun)
                 claim = replace(claim, result=result, detail=detail)
         claims.append(claim)
     return claims
 
 
-def _taken(before: t.Sequence[Facts], lockout: Facts, key: str, verb: str, noun: str) -> t.Tuple[str, str]:
+def _taken_words(before: t.Sequence[Facts], lockout: Facts, key: str, verb: str, noun: str) -> t.Tuple[str, str]:
     """What became of what the person had: removed by this procedure, or gone already when it looked.
 
     Without a C(noun) the names speak for themselves; the id of a session could be taken for a number of sessions.
     """
-    app = lockout.get("app")
-    had = [item[key] for item in before if app is None or item.get("console", app) == app]
-    later = [name for name in lockout.get(verb, []) if name not in had]
-    removed = [name for name in had if outcome(lockout, verb, name) == "removed"] + later
-    gone = [name for name in had if outcome(lockout, verb, name) != "removed"]
+    removed, gone = taken(before, lockout, key, verb)
     words = []
     for label, names in ((verb, removed), ("already gone", gone)):
         if names:
@@ -169,15 +166,6 @@ def _taken(before: t.Sequence[Facts], lockout: Facts, key: str, verb: str, noun:
             words.append(" ".join(filter(None, (label, noun + plural, ", ".join(map(str, names))))))
     result = "removed" if removed else "already gone" if gone else "nothing to remove"
     return result, "; ".join(words) or "there was none when the event was opened"
-
-
-def outcome(lockout: Facts | None, verb: str, name: t.Any) -> str:
-    """What became of something that the person had when the event was opened."""
-    if lockout is None:
-        return "open"
-    # An earlier run that was killed before it could note what it had removed counts as having removed it.
-    removed = name in lockout.get(verb, []) or lockout.get("continued", False)
-    return "removed" if removed else "already gone"
 
 
 def _rechecked(progress: Progress, facts: Facts, console: str) -> Claim:

@@ -242,11 +242,40 @@ def _lockout(facts: Facts, consoles: t.Sequence[str]) -> Checkpoint:
     if all(fact.get("account") is False for fact in done):
         return Checkpoint(ATTESTED, at, f"no Console account, as {done[0]['by']} stated; none was found")
     before = facts.get("before", {})
-    if not before.get("memberships") and not before.get("sessions"):
+    groups, groups_gone = _taken_from_all(before.get("memberships", []), done, "group", "removed")
+    sessions, sessions_gone = _taken_from_all(before.get("sessions", []), done, "id", "ended")
+    words = [f"removed from {', '.join(groups) or 'no group'}; sessions ended: {len(sessions)}"] if groups or sessions else []
+    if groups_gone or sessions_gone:
+        number = len(sessions_gone)
+        counted = [f"{number} session{'s' if number > 1 else ''}"] if number else []
+        words.append(f"already gone: {', '.join([*groups_gone, *counted])}")
+    if not words:
         return Checkpoint(OBSERVED, at, "no group membership and no session was found when the event was opened; none is there")
-    groups = ", ".join(membership["group"] for membership in before.get("memberships", []))
-    sessions = len(before.get("sessions", []))
-    return Checkpoint(OBSERVED, at, f"removed from {groups or 'no group'}; sessions ended: {sessions}; none left")
+    return Checkpoint(OBSERVED, at, "; ".join([*words, "none left"]))
+
+
+def _taken_from_all(before: t.Sequence[Facts], lockouts: t.Sequence[Facts], key: str, verb: str) -> list[list[t.Any]]:
+    """What L(taken) says of every console together. A lock-out that does not name its console speaks of all of them."""
+    each = [(lockout.get("app"), taken(before, lockout, key, verb)) for lockout in lockouts]
+    return [[name for _app, name in dict.fromkeys((app, name) for app, pair in each for name in pair[part])] for part in (0, 1)]
+
+
+def taken(before: t.Iterable[Facts], lockout: Facts, key: str, verb: str) -> tuple[list[t.Any], list[t.Any]]:
+    """Of what the person had in one console, what this procedure removed, and what was gone already when it looked."""
+    app = lockout.get("app")
+    had = [item[key] for item in before if app is None or item.get("console", app) == app]
+    later = [name for name in lockout.get(verb, []) if name not in had]
+    removed = [name for name in had if outcome(lockout, verb, name) == "removed"] + later
+    return removed, [name for name in had if outcome(lockout, verb, name) != "removed"]
+
+
+def outcome(lockout: Facts | None, verb: str, name: t.Any) -> str:
+    """What became of something that the person had when the event was opened."""
+    if lockout is None:
+        return "open"
+    # An earlier run that was killed before it could note what it had removed counts as having removed it.
+    removed = name in lockout.get(verb, []) or lockout.get("continued", False)
+    return "removed" if removed else "already gone"
 
 
 def _rotated(step: int, credentials: t.Sequence[Credential]) -> Checkpoint:

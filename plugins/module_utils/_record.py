@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
-from ansible_collections.raxx.deprovision.plugins.module_utils._claims import Claim, by_step, claims_of, outcome
+from ansible_collections.raxx.deprovision.plugins.module_utils._claims import Claim, by_step, claims_of
 from ansible_collections.raxx.deprovision.plugins.module_utils._event_journal import Covering, EventJournal, source
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._progress import (
@@ -21,6 +21,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._progress import 
     Credential,
     Progress,
     latest_look,
+    outcome,
 )
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse
 from ansible_collections.raxx.deprovision.plugins.module_utils._version import VERSION

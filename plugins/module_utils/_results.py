@@ -300,8 +300,15 @@ def judge(
 
 def _facts_of_this_run(record: Record, scope: Record, now: datetime) -> Facts:
     """Where the ledger cannot be reached: what the person had, and that the consoles were locked all the same."""
-    lockout = {"at": format_time(now), "account": bool(record["present"]), "by": record["operator"]}
-    return {"before": record["present"], **{fact_name("lockout", console): lockout for console in scope["locked_out"]}}
+    present = record["present"]
+    lockout = {
+        "at": format_time(now),
+        "account": bool(present),
+        "by": record["operator"],
+        "removed": [item["group"] for item in present.get("memberships", [])],
+        "ended": [item["id"] for item in present.get("sessions", [])],
+    }
+    return {"before": present, **{fact_name("lockout", console): lockout for console in scope["locked_out"]}}
 
 
 def _covered(scope: Record, known: Known, opened: datetime) -> dict[str, t.Any]:

@@ -230,8 +230,10 @@ def test_a_place_that_cannot_be_written_is_said(run_main: ModuleRunner, event: P
 
 
 def test_without_a_ledger_the_lockout_of_this_run_is_still_known(run_main: ModuleRunner, event: Params, asked: Params) -> None:
-    outcome = run_main("deprovision_result", {**asked, "recorded": False})
-    assert any(line.startswith("[x] 1") and "support" in line for line in outcome.result["lines"])
+    scope = {**asked["scope"], "consoles": ["console", "second"], "locked_out": ["console", "second"]}
+    outcome = run_main("deprovision_result", {**asked, "scope": scope, "recorded": False})
+    (line,) = [line for line in outcome.result["lines"] if line.startswith("[x] 1")]
+    assert line.endswith("observed: removed from support; sessions ended: 1; none left")
 
 
 # -- the evidence

@@ -33,7 +33,7 @@ ROTATED: dict[str, t.Any] = {
 }
 FACTS: dict[str, t.Any] = {
     "before": {"memberships": [{"group": "support"}], "sessions": [{"id": 1}, {"id": 2}]},
-    "lockout-console": {"at": AT, "account": True},
+    "lockout-console": {"at": AT, "account": True, "removed": ["support"], "ended": [1, 2]},
     "recheck1-console": {"at": AT, "ended": 0, "removed": 0},
     "audit_row-audit_record": {
         "completed_at": AT,
@@ -172,6 +172,41 @@ def test_no_direct_access_is_attested_by_name() -> None:
 def test_no_console_account_is_attested_too() -> None:
     facts = {**FACTS, "lockout-console": {"at": AT, "account": False, "by": "olivia@raxx.example"}}
     assert judge(facts).checkpoints["C1"].grade == "attested"
+
+
+def test_the_lock_out_says_what_it_removed_and_what_was_gone_already() -> None:
+    """1a, 1b: what somebody else took away between the opening and step 1 is not our removal."""
+
+    def said(**more: t.Any) -> str:
+        return judge({**FACTS, "lockout-console": {**FACTS["lockout-console"], **more}}).checkpoints["C1"].detail
+
+    assert said() == "removed from support; sessions ended: 2; none left"
+    assert said(removed=[], ended=[]) == "already gone: support, 2 sessions; none left"
+    assert said(removed=[], ended=[2]) == "removed from no group; sessions ended: 1; already gone: support, 1 session; none left"
+    assert said(removed=["support", "later"]) == "removed from support, later; sessions ended: 2; none left"
+    # Who continues a killed run finds nothing.
+    assert said(removed=[], ended=[], continued=True) == said()
+
+
+def test_the_lock_out_of_several_consoles_is_told_of_each_by_its_own_facts() -> None:
+    before = {
+        "memberships": [{"group": "support", "console": "eu"}, {"group": "support", "console": "us"}],
+        "sessions": [{"id": 1, "console": "eu"}],
+    }
+    facts = {
+        **FACTS,
+        "before": before,
+        "lockout-a": {"at": AT, "app": "eu", "removed": ["support"], "ended": [1]},
+        "lockout-b": {"at": AT, "app": "us", "removed": [], "ended": []},
+    }
+    progress = evaluate(EVENT, facts, consoles=["a", "b"], credentials=[], records=[])
+    assert progress.checkpoints["C1"].detail == "removed from support; sessions ended: 1; already gone: support; none left"
+
+
+def test_a_person_who_had_nothing_was_removed_from_nothing() -> None:
+    facts = {**FACTS, "before": {}, "lockout-console": {"at": AT, "account": True, "removed": [], "ended": []}}
+    said = "no group membership and no session was found when the event was opened; none is there"
+    assert judge(facts).checkpoints["C1"].detail == said
 
 
 def test_the_row_needs_c5_and_the_ticket_needs_the_row() -> None:
