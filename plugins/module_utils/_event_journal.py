@@ -78,10 +78,13 @@ def seal(event: Event, facts: Facts, rotations: t.Iterable[Covering], keyid: str
 def _collected(event: Event, facts: Facts, rotations: t.Iterable[Covering]) -> t.Dict[str, Facts]:
     found = {source(name): fact for name, fact in facts.items()}
     closed = facts.get("closed")
+    # The clock of the machine that wrote a fact may have been ahead of the one that closed the event.
+    sealed = set(facts.get(SEAL, {}).get("order", []))
     for rotation in rotations:
         for name, fact in rotation.facts.items():
-            if closed is None or parse(_at(event, fact)) <= parse(closed["at"]):
-                found[rotation.source(name)] = fact
+            full = rotation.source(name)
+            if closed is None or full in sealed or parse(_at(event, fact)) <= parse(closed["at"]):
+                found[full] = fact
     return found
 
 

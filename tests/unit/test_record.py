@@ -240,6 +240,13 @@ def test_what_happens_to_a_rotation_later_does_not_change_the_journal_of_a_close
     assert journal(EVENT, whole.facts, [Covering("raptor_app", 3, later)]) == whole.journal
 
 
+def test_a_fact_that_was_sealed_is_kept_though_the_clock_of_its_machine_was_fast() -> None:
+    """Another machine proved the app; its clock was an hour ahead of the one that sealed and closed the event."""
+    whole = case(rotated={**ROTATED, "verified-raptor": {**ROTATED["verified-raptor"], "at": "2026-05-19T10:28:00.000000Z"}})
+    assert "credentials/raptor_app/0003/verified-raptor" in whole.journal.sealed["order"]
+    assert (whole.journal.intact, whole.journal.lost) == (True, [])
+
+
 def test_an_edit_of_the_ledger_after_the_seal_is_noticed() -> None:
     whole = case()
     assert whole.journal.intact
