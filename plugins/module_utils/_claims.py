@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._event_journal import Covering, source
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._progress import (
@@ -23,7 +24,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._progress import 
     latest_look,
     taken,
 )
-from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse, parse_end
 
 # The grades that the checkpoints do not know.
 ACKNOWLEDGED = "acknowledged"
@@ -392,13 +393,43 @@ def _approved(facts: Facts) -> Claim:
 
 def _waived(claim: Claim, facts: Facts, now: datetime) -> Claim:
     """A gap that somebody entitled has accepted until a day. It is shown as such; it makes nothing complete."""
-    name = fact_name("waived", claim.id)
+    name = fact_name(WAIVED, claim.id)
     waiver = facts.get(name)
     if not waiver or claim.grade not in (MISSING, INCONCLUSIVE):
         return claim
     by, until = str(waiver.get("by", "")), str(waiver.get("until", ""))
-    if not by or not until or parse(until, f"{name}.until") <= now:
+    if not by or not _still(until, now):
         return replace(claim, detail=f"{claim.detail} (accepted by {by or '?'}, until {until or '?'}: no longer)".strip())
     detail = f"{waiver.get('reason', 'accepted')} (otherwise {claim.grade})"
     sources = (*claim.sources, source(name))
     return replace(claim, grade=WAIVED, result="accepted", at=waiver["at"], by=by, until=until, detail=detail, sources=sources)
+
+
+def _still(until: str, now: datetime) -> bool:
+    """Whether a term is not over. One that nobody can read is: the evidence must be made whatever a fact says."""
+    try:
+        return parse_end(until) > now
+    except DeprovisionError:
+        return False
+
+
+def check_waivers(facts: t.Mapping[str, Facts]) -> None:
+    """Raises C(invalid_input) if one of C(facts), by their names in the ledger, is a waiver that would accept nothing."""
+    for name, waiver in facts.items():
+        if not name.startswith(fact_name(WAIVED, "")):
+            continue
+        problem = _problem({key: str(waiver.get(key) or "").strip() for key in ("by", "until", "reason")})
+        if problem:
+            raise DeprovisionError("invalid_input", f"{name} is a waiver {problem}. Nothing was written.")
+
+
+def _problem(waiver: t.Mapping[str, str]) -> str:
+    """What is wrong with a waiver; empty if it says who accepts what, how long and why."""
+    lacking = [key for key, value in waiver.items() if not value]
+    if lacking:
+        return f"without {', '.join(lacking)}"
+    try:
+        parse_end(waiver["until"])
+    except DeprovisionError:
+        return f"until {waiver['until'][:40]!r}, which is neither a date nor an RFC 3339 time with a zone"
+    return ""

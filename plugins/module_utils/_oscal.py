@@ -9,6 +9,7 @@ import typing as t
 import uuid
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import digest
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse_end
 
 Value = t.Dict[str, t.Any]
 
@@ -187,7 +188,7 @@ def _observation(record: Value, claim: Value) -> Value:
     if claim["id"] == _APPROVAL and claim["by"]:
         observation["subjects"] = [{"subject-uuid": _person(record, claim["by"]), "type": "party"}]
     if claim["until"]:
-        observation["expires"] = claim["until"]
+        observation["expires"] = format_time(parse_end(claim["until"]))
     return {name: value for name, value in observation.items() if value}
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
@@ -26,6 +27,11 @@ def parse(text: str, name: str = "time") -> datetime:
         return value.astimezone(timezone.utc)
     except OverflowError:
         raise DeprovisionError("invalid_input", f"{name} is out of range: {text[:40]!r}.") from None
+
+
+def parse_end(text: str, name: str = "time") -> datetime:
+    """The end of a term: that of the day (UTC) if C(text) is a date, or else the time that it is. Raises C(invalid_input)."""
+    return parse(f"{text}T23:59:59.999999Z" if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else text, name)
 
 
 def format_time(value: datetime) -> str:

@@ -41,7 +41,10 @@ options:
         type: str
         required: true
       facts:
-        description: As O(facts).
+        description:
+          - As O(facts).
+          - A waiver, that is a fact C(waived-<claim>), needs C(by), C(reason) and C(until), or nothing is written. C(until) is a date,
+            until the end of which it holds (UTC), or an RFC 3339 time.
         type: dict
         required: true
   credential:
@@ -83,6 +86,18 @@ EXAMPLES = r"""
         facts:
           lockout:
             account: true
+
+- name: Note who accepts a gap, and until when
+  raxx.deprovision.deprovision_ledger:
+    ledger_prefix: /raxx/prod/deprovision
+    events:
+      - event: DEPROV-2026-05-19-jordan.smith
+        email: jordan.smith@raxx.example
+        facts:
+          waived-2b-raptor_app:
+            by: ciso@raxx.example
+            until: "2026-06-01"
+            reason: the vault is being moved
 
 - name: See which facts of a rotation are missing
   raxx.deprovision.deprovision_ledger:
@@ -141,6 +156,7 @@ recorded:
 
 import typing as t
 
+from ansible_collections.raxx.deprovision.plugins.module_utils._claims import check_waivers
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, Ledger, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
@@ -181,6 +197,8 @@ def run(params: Params, check_mode: bool) -> Result:
         return _rotation(ledger, params, check_mode)
 
     entries = [(entry["email"], entry["event"], _stamped(entry["facts"], params["subject"])) for entry in params["events"]]
+    for _email, _event, facts in entries:
+        check_waivers(facts)
     known = [_known(facts) for facts in ledger.known_facts(entries)]
 
     def record(entry: tuple[tuple[str, str, Facts], Facts]) -> Result:

@@ -97,6 +97,44 @@ def test_check_mode_says_what_would_be_written(run_main: ModuleRunner, event: di
     assert parameters(store) == kept
 
 
+WAIVER = {"by": "ciso@raxx.example", "until": "2026-06-01", "reason": "the vault is being moved"}
+
+
+@pytest.mark.parametrize(
+    ("waiver", "said"),
+    [
+        ({"by": "ciso@raxx.example"}, "without until, reason"),
+        ({**WAIVER, "by": " "}, "without by"),
+        ({**WAIVER, "reason": None}, "without reason"),
+        ({**WAIVER, "until": "the summer"}, "until 'the summer', which is neither a date nor an RFC 3339 time"),
+        ({**WAIVER, "until": "2026-02-30"}, "until '2026-02-30'"),
+    ],
+)
+@pytest.mark.parametrize(("name", "subject", "check"), [("waived-2b-raptor_app", None, False), ("waived", "2b/raptor_app", True)])
+def test_a_waiver_that_would_accept_nothing_is_refused_before_anything_is_written(
+    run_main: ModuleRunner,
+    event: dict[str, t.Any],
+    store: t.Any,
+    waiver: dict[str, t.Any],
+    said: str,
+    name: str,
+    subject: str | None,
+    check: bool,
+) -> None:
+    kept = parameters(store)
+    params = params_for(event, {"lockout": {}, name: waiver}, subject=subject)
+    outcome = run_main("deprovision_ledger", params, check=check)
+    assert outcome.code == "invalid_input"
+    assert f"waived-2b-raptor_app is a waiver {said}" in outcome.result["msg"]
+    assert parameters(store) == kept
+
+
+@pytest.mark.parametrize("until", ["2026-06-01", "2026-06-01T12:00:00Z"])
+def test_a_whole_waiver_is_kept(run_main: ModuleRunner, event: dict[str, t.Any], until: str) -> None:
+    params = params_for(event, {"waived-2b-raptor_app": {**WAIVER, "until": until}})
+    assert run_main("deprovision_ledger", params).result["events"][0]["recorded"] == ["waived-2b-raptor_app"]
+
+
 def test_the_key_of_a_rotation_is_destroyed_once(run_main: ModuleRunner, store: t.Any) -> None:
     run_main("deprovision_rotation", CLAIM)
     params = {"ledger_prefix": PREFIX, "credential": "raptor_app", "rotation": 1, "facts": {}, "forget": ["key"]}

@@ -24,7 +24,9 @@ from trestle.oscal.assessment_results import Model
 from .bundle_world import CLOSING, EMAIL, EVENT, EVENT_FACTS, OPERATOR, PLANNED, ROTATED, bundle, case, new_key, without
 
 INCOMPLETE = case(EVENT_FACTS, {**ROTATED, "dead": {**ROTATED["dead"], "old_dead": None}}, closing={})
+WAIVER = {"at": CLOSING["closed"]["at"], "by": "ciso@raxx.example", "until": "2026-06-01", "reason": "the vault is being moved"}
 CASES = {
+    "waived": case({**EVENT_FACTS, "waived-2b-raptor_app": WAIVER}, without(ROTATED, "stored"), closing={}),
     "complete": case(),
     "inconclusive": INCOMPLETE,
     "begun": case(EVENT_FACTS, None, closing={}),
@@ -73,6 +75,12 @@ def people(document: dict[str, t.Any]) -> dict[str, str]:
 
 def in_charge(holder: dict[str, t.Any], known: dict[str, str]) -> dict[str, list[str]]:
     return {item["role-id"]: [known[party] for party in item["party-uuids"]] for item in holder["responsible-parties"]}
+
+
+def test_oscal_says_until_which_moment_a_gap_is_accepted() -> None:
+    (result,) = json.loads(bundle(CASES["waived"])["oscal.json"])["assessment-results"]["results"]
+    ends = {item["title"]: item["expires"] for item in result["observations"] if "expires" in item}
+    assert ends == {"2b/raptor_app": "2026-06-01T23:59:59.999999Z"}
 
 
 def test_oscal_names_who_approved_as_a_party_with_a_role() -> None:

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import json
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible_collections.raxx.deprovision.plugins.module_utils._event_journal import Covering, journal
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import canonical
 from ansible_collections.raxx.deprovision.plugins.module_utils._record import build
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
 
 from .bundle_world import CLOSING, EVENT, EVENT_FACTS, OPERATOR, PLANNED, ROTATED, Facts, at, case, without
 
@@ -174,6 +176,28 @@ def test_a_waiver_that_has_ended_or_is_nobody_s_counts_no_more() -> None:
     for waiver in ({"by": "ciso@raxx.example", "until": at(1)}, {"until": "2027-01-01T00:00:00Z"}):
         facts = {**EVENT_FACTS, "waived-2b-raptor_app": {"at": at(0), **waiver}}
         assert claims(facts, without(ROTATED, "stored"), closing={})["2b/raptor_app"]["grade"] == "missing"
+
+
+@pytest.mark.parametrize(
+    ("until", "now", "grade"),
+    [
+        ("2026-05-19", "2026-05-19T23:59:59Z", "waived"),
+        ("2026-05-19", "2026-05-20T00:00:00Z", "missing"),
+        ("2026-05-20T02:00:00+02:00", "2026-05-19T23:59:59Z", "waived"),
+        ("2026-05-20T02:00:00+02:00", "2026-05-20T00:00:00Z", "missing"),
+        ("the summer", "2026-05-19T10:00:00Z", "missing"),
+        ("2026-02-30", "2026-01-01T10:00:00Z", "missing"),
+        ("2026-06-01T12:00:00", "2026-05-19T10:00:00Z", "missing"),
+    ],
+)
+def test_a_waiver_holds_until_the_end_of_its_day_and_what_is_no_time_accepts_nothing(until: str, now: str, grade: str) -> None:
+    """A fact cannot be corrected: whatever stands in it, the evidence is still made."""
+    waiver = {"at": at(1), "by": "ciso@raxx.example", "until": until, "reason": "the vault is being moved"}
+    facts = {**EVENT_FACTS, "waived-2b-raptor_app": waiver}
+    record = build(replace(case(facts, without(ROTATED, "stored"), closing={}), now=parse(now)))
+    claim = next(claim for claim in record["claims"] if claim["id"] == "2b/raptor_app")
+    assert claim["grade"] == grade
+    assert (f"until {until}: no longer" in claim["detail"]) == (grade == "missing")
 
 
 def test_a_waiver_takes_nothing_from_what_is_proved() -> None:
