@@ -9,6 +9,7 @@ import functools
 import gc
 import json
 import typing as t
+from datetime import date
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -61,6 +62,13 @@ def _is_no_rehearsal(task_vars: t.Mapping[str, t.Any]) -> bool:
 
 def _refused(error: DeprovisionError) -> Result:
     return {"failed": True, "changed": False, "msg": error.as_text(), "failure": error.as_failure()}
+
+
+def _as_text(value: t.Any) -> str:
+    """A date that YAML has read as one, as an ordinary module gets it."""
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"a {type(value).__name__} is no value of an option")
 
 
 def inline_action(name: str) -> type[InlineAction]:
@@ -142,7 +150,7 @@ class InlineAction(ActionBase):
         validated = ArgumentSpecValidator(**spec.arguments()).validate(self._task.args)
         secrets = searchable(validated._no_log_values)
         # Plain values only: Ansible's own string and dictionary types mean nothing to the libraries that get them.
-        params: Result = json.loads(json.dumps(validated.validated_parameters))
+        params: Result = json.loads(json.dumps(validated.validated_parameters, default=_as_text))
         if validated.error_messages:
             problem = (
                 f"Unsupported parameters for ({self._task.resolved_action}) module: " if validated.unsupported_parameters else ""

@@ -54,6 +54,7 @@ def run(params, check_mode):
         "inline": __name__ != "__main__",
         "check": check_mode,
         "name": params["name"],
+        "until": [person["until"] for person in params["people"]],
         "kinds": {**kinds(dict(params)), "params": type(params).__name__},
         "at": "2026-05-19T10:11:12Z",
         "echo": "<" + params["token"] + ">",
@@ -76,7 +77,7 @@ ARGUMENTS = {
     "token": "option-secret-1",
     "settings": {"FLAG": "0", "PIN": "1234", "URL": "postgres://u:option-secret-2@h/d"},
     "number": "7",
-    "people": [{"name": "{{ leaver }}"}],
+    "people": [{"name": "{{ leaver }}", "until": "{{ ('2026-06-01' | to_datetime('%Y-%m-%d')).date() }}"}],
 }
 ORDINARY = {"environment": {"PROBE": "set"}}
 JOURNALLED = {"vars": {"prerequisites_run": {"id": "run-1", "number": None, "lease": None, "journal": "no-such-journal"}}}
@@ -194,8 +195,14 @@ def test_both_ways_give_the_same_result(played: Run, case: str) -> None:
 
 def test_both_ways_get_plain_values(played: Run) -> None:
     kinds = played.registered["plain_inline"]["kinds"]
-    assert kinds["people"] == [{"name": "builtins.str"}]
+    assert kinds["people"] == [{"name": "builtins.str", "until": "builtins.str"}]
     assert (kinds["token"], kinds["number"], kinds["hide"]) == ("builtins.str", "builtins.int", "builtins.bool")
+
+
+@pytest.mark.parametrize("way", ["inline", "ordinary"])
+def test_a_date_that_yaml_has_read_as_one_arrives_as_it_was_written(played: Run, way: str) -> None:
+    """C(until: 2026-06-01) without quotes; it is no value of JSON."""
+    assert played.registered[f"plain_{way}"]["until"] == ["2026-06-01"]
 
 
 @pytest.mark.parametrize("way", ["inline", "ordinary"])
