@@ -30,6 +30,8 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._times import par
 ACKNOWLEDGED = "acknowledged"
 WAIVED = "waived"
 UNCOVERED = "not covered"
+# A result that was seen, and is bad.
+OVERDUE = "overdue"
 # From the weakest on: a step has the grade of the weakest of its claims.
 _WEAKEST = (MISSING, INCONCLUSIVE, WAIVED, UNCOVERED, ATTESTED, ACKNOWLEDGED, OBSERVED)
 
@@ -351,14 +353,14 @@ def _closing(facts: Facts) -> t.List[Claim]:
 
 
 def _in_time(progress: Progress) -> Claim:
-    claim = Claim("S2", "S2", "", "Everything was done within four hours of the notice", MISSING, "open")
+    claim = Claim("S2", "S2", "", "Time from the notice to the end, against four hours (S2)", MISSING, "open")
     if not progress.closed_at:
         return claim
     late = parse(progress.closed_at) > progress.event.deadline
     return replace(
         claim,
         grade=OBSERVED,
-        result="overdue" if late else "in time",
+        result=OVERDUE if late else "in time",
         at=progress.closed_at,
         sources=(source("opened"), source("closed")),
     )

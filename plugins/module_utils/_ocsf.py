@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.raxx.deprovision.plugins.module_utils._claims import OVERDUE
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import canonical
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
 
@@ -26,8 +27,6 @@ DATASTORE_WRITE = (6005, 5, 6)
 FINDING_CREATE = (2003, 1, 2)
 
 _GOOD = ("observed", "acknowledged", "attested")
-# Seen, and seen to be too late.
-_OVERDUE = "overdue"
 
 
 def ocsf(record: Value) -> bytes:
@@ -157,7 +156,7 @@ def _finding(record: Value) -> Value:
     opened = [
         f"{claim['id']}: {claim['result']}"
         for claim in record["claims"]
-        if claim["grade"] in ("missing", "inconclusive") or claim["result"] == _OVERDUE
+        if claim["grade"] in ("missing", "inconclusive") or claim["result"] == OVERDUE
     ]
     more: Value = {} if good else {"remediation": {"desc": "Run the same command again; see docs/operations.md"}}
     return _event(
@@ -190,4 +189,4 @@ def _status(claim: Value) -> int:
     """Pass, warning or fail, as OCSF numbers the results of checks."""
     if claim["grade"] in ("waived", "inconclusive"):
         return 2
-    return 1 if claim["grade"] in _GOOD and claim["result"] != _OVERDUE else 3
+    return 1 if claim["grade"] in _GOOD and claim["result"] != OVERDUE else 3

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 import uuid
 
+from ansible_collections.raxx.deprovision.plugins.module_utils._claims import OVERDUE
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import digest
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse_end
 
@@ -202,7 +203,7 @@ def _finding(record: Value, target: str, kind: str, words: str, steps: t.Sequenc
     claims = [claim for claim in record["claims"] if claim["step"] in steps]
     open_ended = any(claim["grade"] == "inconclusive" for claim in claims)
     # What nothing speaks for is not satisfied.
-    good = bool(claims) and all(claim["grade"] in _GOOD and claim["result"] != "overdue" for claim in claims)
+    good = bool(claims) and all(claim["grade"] in _GOOD and claim["result"] != OVERDUE for claim in claims)
     status = {"state": "satisfied" if good else "not-satisfied", "reason": "pass" if good else "other" if open_ended else "fail"}
     finding: Value = {
         "uuid": _uuid(record, "finding", target),

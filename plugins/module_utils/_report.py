@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.raxx.deprovision.plugins.module_utils._claims import OVERDUE
 from ansible_collections.raxx.deprovision.plugins.module_utils._plan import Plan, leaves, line
 from ansible_collections.raxx.deprovision.plugins.module_utils._progress import NOT_COVERED, debt_words
 from ansible_collections.raxx.deprovision.plugins.module_utils._report_chart import limits_chart, run_chart, span_words
@@ -310,7 +311,9 @@ def _claim(claim: Value) -> Value:
     said += [f"by {claim['by']}"] if claim["by"] else []
     said += [f"until {claim['until']}"] if claim["until"] else []
     detail = "; ".join(dict.fromkeys(part for part in said if part))
-    return {**claim, "grade": _grade(claim["grade"]), "detail": _short_times(detail), "at": _clock(claim["at"])}
+    late = claim["result"] == OVERDUE
+    grade = _said("bad", "\u2717", f"{claim['grade']}: {OVERDUE}") if late else _grade(claim["grade"])
+    return {**claim, "grade": grade, "detail": _short_times(detail), "at": _clock(claim["at"])}
 
 
 def _entry(entry: Value) -> str:

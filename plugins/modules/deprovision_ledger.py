@@ -43,8 +43,8 @@ options:
       facts:
         description:
           - As O(facts).
-          - A waiver, that is a fact C(waived-<claim>), needs C(by), C(reason) and C(until), or nothing is written. C(until) is a date,
-            until the end of which it holds (UTC), or an RFC 3339 time.
+          - A waiver, that is a fact C(waived-<claim>), needs C(by), C(reason) and C(until), or nothing is written. C(until) is a
+            date, until the end of which it holds (UTC), or an RFC 3339 time.
         type: dict
         required: true
   credential:

@@ -17,7 +17,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._report import pl
 from ansible_collections.raxx.deprovision.plugins.module_utils._report_chart import limits_chart, run_chart, span_words
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse
 
-from .bundle_world import EMAIL, EVENT, EVENT_FACTS, PLANNED, ROTATED, Facts, at, case, without
+from .bundle_world import CLOSING, EMAIL, EVENT, EVENT_FACTS, PLANNED, ROTATED, Facts, at, case, without
 
 PARKED = {
     **without(ROTATED, "stored"),
@@ -245,6 +245,22 @@ def test_an_overdue_departure_fits_into_the_picture() -> None:
     words = Text(report_html(record)).words
     assert "OVERDUE" in words
     assert "later than 4 h" in words
+
+
+def test_a_claim_that_is_overdue_has_no_good_mark() -> None:
+    """S2: it was observed, and what was observed is bad."""
+
+    def shown(of: Facts) -> tuple[str, str]:
+        """The tone of the grade, and its words."""
+        html = report_html({**of, "result": "complete"}).decode()
+        (row,) = [row for row in html.split("<tr") if "against four hours (S2)" in row]
+        return re.findall(r'class="grade (\w+)"', row)[0], Text(row.encode()).words
+
+    late = {**CLOSING, "closed": {**CLOSING["closed"], "at": "2026-05-19T13:00:01.000000Z"}}
+    tone, words = shown(build(case(closing=late)))
+    assert (tone, "observed: overdue" in words) == ("bad", True)
+    tone, words = shown(build(case()))
+    assert (tone, "overdue" in words) == ("good", False)
 
 
 @pytest.mark.parametrize("seconds", [20, 60, 3000, 5400, 100_000])
