@@ -18,6 +18,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._event import Eve
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import Record, chain, head
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse
+from ansible_collections.raxx.deprovision.plugins.module_utils._version import VERSION
 
 SEAL = "sealed"
 
@@ -70,9 +71,12 @@ def journal(event: Event, facts: Facts, rotations: t.Iterable[Covering]) -> Even
 
 
 def seal(event: Event, facts: Facts, rotations: t.Iterable[Covering], keyid: str | None) -> Facts:
-    """The fact C(sealed) for what the ledger holds now. C(keyid) is that of the key that the evidence is to be signed with."""
+    """The fact C(sealed) for what the ledger holds now. C(keyid) is that of the key that the evidence is to be signed with.
+
+    C(collection) is the version that the evidence names from then on, whoever renders it.
+    """
     records = journal(event, facts, rotations).records
-    return {"head": head(records), "order": [record["fact"] for record in records], "keyid": keyid}
+    return {"head": head(records), "order": [record["fact"] for record in records], "keyid": keyid, "collection": VERSION}
 
 
 def _collected(event: Event, facts: Facts, rotations: t.Iterable[Covering]) -> t.Dict[str, Facts]:

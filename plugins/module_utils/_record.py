@@ -72,7 +72,7 @@ def build(case: Case) -> Value:
         "environment": case.environment,
         "email": event.email,
         "operator": event.operator,
-        "collection": VERSION,
+        "collection": case.journal.sealed.get("collection", VERSION),
         "result": case.result,
         "window": progress.window(),
         "timeliness": _timeliness(case),

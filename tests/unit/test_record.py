@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import replace
 
 import pytest
+from ansible_collections.raxx.deprovision.plugins.module_utils import _record
 from ansible_collections.raxx.deprovision.plugins.module_utils._event_journal import Covering, journal
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import canonical
 from ansible_collections.raxx.deprovision.plugins.module_utils._record import build
@@ -272,6 +273,16 @@ def test_a_fact_that_was_sealed_is_kept_though_the_clock_of_its_machine_was_fast
     whole = case(rotated={**ROTATED, "verified-raptor": {**ROTATED["verified-raptor"], "at": "2026-05-19T10:28:00.000000Z"}})
     assert "credentials/raptor_app/0003/verified-raptor" in whole.journal.sealed["order"]
     assert (whole.journal.intact, whole.journal.lost) == (True, [])
+
+
+def test_what_was_sealed_is_rendered_with_the_version_that_sealed_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I12: a colleague may have upgraded meanwhile."""
+    sealed, open_still = case(), case(closing={})
+    before = build(sealed)
+    monkeypatch.setattr(_record, "VERSION", "9.9.9")
+    assert build(sealed) == before
+    assert before["collection"] == sealed.journal.sealed["collection"]
+    assert build(open_still)["collection"] == "9.9.9"
 
 
 def test_an_edit_of_the_ledger_after_the_seal_is_noticed() -> None:
