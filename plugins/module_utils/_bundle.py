@@ -16,7 +16,14 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._journal import R
 from ansible_collections.raxx.deprovision.plugins.module_utils._ocsf import ocsf
 from ansible_collections.raxx.deprovision.plugins.module_utils._oscal import oscal
 from ansible_collections.raxx.deprovision.plugins.module_utils._report import report_html, report_md
-from ansible_collections.raxx.deprovision.plugins.module_utils._statement import SigningKey, envelope, kept_signature, statement
+from ansible_collections.raxx.deprovision.plugins.module_utils._statement import (
+    SigningKey,
+    envelope,
+    kept_signature,
+    predicate_of,
+    signatures_of,
+    statement,
+)
 from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import STATEMENT, pretty
 
 Value = t.Dict[str, t.Any]
@@ -45,13 +52,40 @@ def files_of(record: Value, result: Value, journal: t.Sequence[Record]) -> t.Dic
 def with_statement(
     files: t.Mapping[str, bytes], record: Value, key: SigningKey | None, present: bytes | None
 ) -> t.Dict[str, bytes]:
-    """The files with their statement. C(present) is the statement that is there already, if there is one."""
-    wanted = envelope(statement(PREDICATE, _predicate(record), files), key)
-    return {**files, STATEMENT: pretty(kept_signature(wanted, present))}
+    """The files with their statement. C(present) is the statement that is there already, if there is one.
+
+    Only the key that the record names signs: a statement that speaks of another one, or of none, would contradict its signature.
+    """
+    keyid = _keyid(record)
+    wanted = envelope(statement(PREDICATE, _predicate(record), files), key if key and key.keyid == keyid else None)
+    return {**files, STATEMENT: pretty(kept_signature(wanted, present, keyid))}
 
 
 def is_signed(files: t.Mapping[str, bytes]) -> bool:
     return bool(json.loads(files[STATEMENT])["signatures"])
+
+
+def is_to_stay(present: bytes | None, record: Value, files: t.Mapping[str, bytes]) -> bool:
+    """Whether the evidence that is there outweighs C(files), which are unsigned: it is signed, and of an event that was closed.
+
+    That of an event that was still open gives way to what has happened since.
+    """
+    window = predicate_of(present).get("window")
+    final = isinstance(window, dict) and bool(window.get("ended"))
+    return final and bool(signatures_of(present, _keyid(record))) and not is_signed(files)
+
+
+def why_unsigned(record: Value, key: SigningKey | None) -> str:
+    """What keeps a machine with C(key) from signing; empty if it is only that nobody has configured a key."""
+    keyid = _keyid(record)
+    if keyid is None:
+        return "sealed without a key" if key else ""
+    return f"sealed for the key {keyid[:16]}, which is not {'the configured one' if key else 'configured'}"
+
+
+def _keyid(record: Value) -> str | None:
+    """The key that the statement is to be signed with."""
+    return t.cast("str | None", record["integrity"]["signature"]["keyid"])
 
 
 def write(directory: Path, files: t.Mapping[str, bytes], *, check_mode: bool) -> bool:
@@ -144,6 +178,6 @@ def _predicate(record: Value) -> Value:
         "claims": [{name: claim[name] for name in ("id", "grade", "result")} for claim in record["claims"]],
         "head": integrity["head"],
         "sealed": integrity["sealed"],
-        "keyid": integrity["signature"]["keyid"],
+        "keyid": _keyid(record),
         "tool": {"name": "raxx.deprovision", "version": record["collection"]},
     }

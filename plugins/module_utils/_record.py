@@ -369,5 +369,6 @@ def _integrity(case: Case) -> Value:
             {"where": "audit_archival_runs, notes", "state": "written" if rows and all(rows) else "open"},
             {"where": f"{ticket}, closing note", "state": "written" if case.progress.closed_at else "open"},
         ],
-        "signature": {"state": "signed" if case.keyid else "unsigned", "keyid": case.keyid},
+        # Whether the statement is signed differs from machine to machine, and the record does not.
+        "signature": {"state": "to be signed" if case.keyid else "unsigned", "keyid": case.keyid},
     }

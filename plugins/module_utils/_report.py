@@ -114,7 +114,7 @@ def plan_html(plan: Plan) -> bytes:
 
 def report_md(record: Value) -> bytes:
     """C(report.md), for the ticket."""
-    verdict = _verdict(record)
+    verdict, signature = _verdict(record), _signature(record["integrity"])
     lines = [
         f"# {record['event']}: {record['email']}",
         "",
@@ -139,7 +139,7 @@ def report_md(record: Value) -> bytes:
         ),
         "",
         *(f"- Not covered: {text}" for text in record["not_covered"]),
-        f"- {_signature(record['integrity'])['word']}",
+        f"- {signature['word']}: {signature['text']}",
         *(f"- {pair['name']}: {pair['value']}" for pair in _integrity(record)),
         "",
     ]
@@ -345,11 +345,11 @@ def _timeline_words(record: Value) -> str:
 
 def _signature(integrity: Value) -> Value:
     signature = integrity["signature"]
-    if signature["state"] == "signed":
+    if signature["state"] == "to be signed":
         return {
-            **_said("good", "\u2713", "SIGNED"),
-            "text": f"The statement over all files is signed with the key {signature['keyid']};"
-            " verify it with a public key from elsewhere.",
+            **_said("plain", "i", "TO BE SIGNED"),
+            "text": f"The statement over all files is to be signed with the key {signature['keyid']}. This page is the same"
+            " whether it is or not: only checking statement.dsse.json with a public key from elsewhere tells.",
         }
     anchored = any(anchor["state"] == "written" for anchor in integrity["anchors"])
     text = (

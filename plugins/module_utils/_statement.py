@@ -78,14 +78,35 @@ def to_be_signed(payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def kept_signature(wanted: Value, present: bytes | None) -> Value:
-    """C(wanted), or what is there already if that is the same statement with a signature: this machine may not have the key."""
+def kept_signature(wanted: Value, present: bytes | None, keyid: str | None) -> Value:
+    """C(wanted), with the signatures that are there already for the same statement: this machine may not have the key."""
+    if wanted["signatures"] or _read(present).get("payload") != wanted["payload"]:
+        return wanted
+    return {**wanted, "signatures": signatures_of(present, keyid)}
+
+
+def signatures_of(present: bytes | None, keyid: str | None) -> t.List[Value]:
+    """The signatures of an envelope that name the key C(keyid). They are not verified, for that takes the public key."""
+    found = _read(present).get("signatures")
+    items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    return [item for item in items if keyid and item.get("keyid") == keyid and isinstance(item.get("sig"), str)]
+
+
+def predicate_of(present: bytes | None) -> Value:
+    """The predicate of a statement in an envelope; empty if it is none."""
+    try:
+        found = json.loads(base64.b64decode(_read(present)["payload"]))["predicate"]
+    except (ValueError, TypeError, KeyError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _read(present: bytes | None) -> Value:
     try:
         found = json.loads(present or b"")
     except ValueError:
-        return wanted
-    same = isinstance(found, dict) and found.get("payload") == wanted["payload"] and found.get("signatures")
-    return t.cast(Value, found) if same and not wanted["signatures"] else wanted
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _text(data: bytes) -> str:

@@ -14,6 +14,7 @@ description:
     ledger alone, so a run that was interrupted and continued elsewhere comes to the same ones.
   - With O(path), writes the evidence of each event into the directory C(<path>/<event>). It is rendered from the ledger, so for a
     closed event every machine writes the same bytes.
+  - Only the key that the event was sealed for signs. Signed evidence of a closed event is not replaced by evidence that is not.
 author:
   - Raxx platform team (@raxx)
 extends_documentation_fragment:
@@ -226,9 +227,15 @@ evidence:
       type: str
       sample: 3cce23eb6c0d6f7330a0e0c9bae4b472cea1077cf5a3c8b9d7d4e445baeb4dbe
     signed:
-      description: Whether the statement is signed.
+      description: Whether the statement names a signature with the key that it was sealed for. The signature is not verified.
       type: bool
       sample: true
+    note:
+      description:
+        - Why it is not signed although a key was sealed or is configured; or that signed evidence of a closed event was kept as
+          it is, because this run would write something else and cannot sign it. Empty if there is nothing to say.
+      type: str
+      sample: ""
   sample: []
 paths:
   description: The result files. The rest of the evidence lies beside them.
@@ -252,6 +259,8 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._parallel import 
 from ansible_collections.raxx.deprovision.plugins.module_utils._results import Outcome, judge, known_without_ledger, read
 from ansible_collections.raxx.deprovision.plugins.module_utils._statement import SigningKey, signing_key
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now
+
+KEPT = "kept as it is: what this run would write differs, and it cannot sign it"
 
 SPEC = (
     AWS
@@ -343,21 +352,25 @@ def _call(params: Params, outcomes: t.Sequence[Outcome]) -> list[str]:
 def _write(params: Params, outcome: Outcome, key: SigningKey | None, check_mode: bool) -> tuple[bool, Result]:
     directory = Path(params["path"], outcome.event.id)
     record = outcome.record(params["environment_name"], key.keyid if key else None)
+    present = _bundle.present_statement(directory)
     files = _bundle.files_of(record, outcome.as_file(params["environment_name"]), outcome.journal.records)
-    files = _bundle.with_statement(files, record, key, _bundle.present_statement(directory))
-    changed = _bundle.write(directory, files, check_mode=check_mode)
+    files = _bundle.with_statement(files, record, key, present)
+    kept = _bundle.is_to_stay(present, record, files)
+    signed = kept or _bundle.is_signed(files)
+    changed = not kept and _bundle.write(directory, files, check_mode=check_mode)
     return changed, {
         "event": outcome.event.id,
         "directory": str(directory),
         "head": outcome.journal.head,
         "sealed_head": str(outcome.journal.sealed.get("head", "")),
-        "signed": _bundle.is_signed(files),
+        "signed": signed,
+        "note": KEPT if kept else "" if signed else _bundle.why_unsigned(record, key),
     }
 
 
 def _evidence_line(written: Result) -> str:
     """The head is the one that the audit row and the ticket carry: whoever checks the files needs no other."""
-    signed = "signed" if written["signed"] else "UNSIGNED"
+    signed = ("signed" if written["signed"] else "UNSIGNED") + (f" ({written['note']})" if written["note"] else "")
     anchor = f"anchored head {written['sealed_head']}" if written["sealed_head"] else "not anchored yet"
     return f"    evidence: {written['directory']}, {signed}; {anchor}"
 

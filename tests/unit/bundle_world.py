@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import typing as t
 from hashlib import sha256
 
@@ -13,8 +15,9 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._event_journal im
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import canonical
 from ansible_collections.raxx.deprovision.plugins.module_utils._progress import Credential, evaluate
 from ansible_collections.raxx.deprovision.plugins.module_utils._record import Case, build
-from ansible_collections.raxx.deprovision.plugins.module_utils._statement import SigningKey
+from ansible_collections.raxx.deprovision.plugins.module_utils._statement import SigningKey, envelope
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
+from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import STATEMENT, pretty
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -171,8 +174,10 @@ def new_key(seed: int) -> tuple[SigningKey, bytes]:
 
 
 def bundle(of: Case, key: SigningKey | None = None) -> dict[str, bytes]:
-    """The files of a case."""
+    """The files of a case, signed with C(key) even if another one was sealed, as a forger would."""
     record = build(of)
     result = {"event": record["event"], "result": record["result"]}
     files = _bundle.files_of(record, result, of.journal.records)
-    return _bundle.with_statement(files, record, key, None)
+    files = _bundle.with_statement(files, record, None, None)
+    content = json.loads(base64.b64decode(json.loads(files[STATEMENT])["payload"]))
+    return {**files, STATEMENT: pretty(envelope(content, key))}

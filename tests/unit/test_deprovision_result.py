@@ -9,6 +9,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.raxx.deprovision.plugins.module_utils import _bundle
 from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import STATEMENT, anchors_in, check
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -259,19 +260,22 @@ def test_an_event_that_is_not_ready_is_not_sealed(run_main: ModuleRunner, event:
     assert run_main("deprovision_result", {**asked, "seal": True}).result["changed"] is False
 
 
-@pytest.fixture
-def key(tmp_path: Path) -> tuple[Path, bytes]:
+def new_key(path: Path) -> tuple[Path, bytes]:
     """A signing key as a file, and the public half."""
     private = Ed25519PrivateKey.generate()
-    path = tmp_path / "key.pem"
     path.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return path, private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
-def sealed(run_main: ModuleRunner, event: Params, asked: Params, key: Path) -> None:
-    """A whole run with a key."""
+@pytest.fixture
+def key(tmp_path: Path) -> tuple[Path, bytes]:
+    return new_key(tmp_path / "key.pem")
+
+
+def sealed(run_main: ModuleRunner, event: Params, asked: Params, key: Path | None) -> None:
+    """A whole run, with a key if there is one."""
     finish(run_main, event, asked, "audit_row-audit_record", "closed")
-    run_main("deprovision_result", {**asked, "seal": True, "signing_key_file": str(key)})
+    run_main("deprovision_result", {**asked, "seal": True, **({"signing_key_file": str(key)} if key else {})})
     note(run_main, event["event"], {"audit_row-audit_record": FACTS["audit_row-audit_record"]})
     scope = run_main("deprovision_result", asked).result["events"][0]["scope"]
     note(run_main, event["event"], {"closed": {**FACTS["closed"], "at": "2999-01-01T00:00:00Z", "scope": scope}})
@@ -301,10 +305,94 @@ def test_every_machine_writes_the_same_evidence_and_a_signature_is_kept(
     kept = run_main("deprovision_result", here).result
     assert (kept["changed"], kept["evidence"][0]["signed"]) == (False, True)
     other = run_main("deprovision_result", there).result
-    assert "UNSIGNED" in other["lines"][-1]
+    (keyid,) = [signature["keyid"] for signature in json.loads(files(bundle)[STATEMENT])["signatures"]]
+    assert f"UNSIGNED (sealed for the key {keyid[:16]}, which is not configured); " in other["lines"][-1]
     mine, theirs = files(bundle), files(Path(other["evidence"][0]["directory"]))
     assert {name for name in mine if mine[name] != theirs[name]} == {STATEMENT}
     assert {problem.code for problem in check(Path(other["evidence"][0]["directory"]), public, [])} == {"unsigned"}
+
+
+@pytest.mark.parametrize(("sealed_with", "said"), [("another", "sealed for the key "), ("none", "sealed without a key")])
+def test_only_the_key_that_was_sealed_signs(
+    run_main: ModuleRunner,
+    event: Params,
+    asked: Params,
+    key: tuple[Path, bytes],
+    tmp_path: Path,
+    sealed_with: str,
+    said: str,
+) -> None:
+    """What the statement says of the key, and what the page does, is true whoever continues the run."""
+    another, public = new_key(tmp_path / "another.pem")
+    sealed(run_main, event, asked, another if sealed_with == "another" else None)
+    result = run_main("deprovision_result", {**asked, "path": str(tmp_path / "e"), "signing_key_file": str(key[0])}).result
+    assert result["evidence"][0]["signed"] is False
+    assert f"UNSIGNED ({said}" in result["lines"][-1]
+    bundle = Path(result["evidence"][0]["directory"])
+    assert {problem.code for problem in check(bundle, public, [])} == {"unsigned"}
+
+
+def rendered_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another version of the collection, which words the page in another way."""
+    monkeypatch.setitem(_bundle.RENDERERS, "report.md", lambda _record: b"# In other words")
+
+
+def test_evidence_that_is_signed_is_not_replaced_by_what_is_not(
+    run_main: ModuleRunner,
+    event: Params,
+    asked: Params,
+    key: tuple[Path, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A colleague without the key runs a closed event again with another version."""
+    path, public = key
+    sealed(run_main, event, asked, path)
+    here = {**asked, "path": str(tmp_path / "evidence")}
+    signing = {**here, "signing_key_file": str(path)}
+    bundle = Path(run_main("deprovision_result", signing).result["evidence"][0]["directory"])
+    kept = files(bundle)
+    rendered_otherwise(monkeypatch)
+    for params in (here, {**here, "signing_key_file": str(new_key(tmp_path / "another.pem")[0])}):
+        again = run_main("deprovision_result", params).result
+        assert (again["changed"], again["evidence"][0]["signed"], files(bundle)) == (False, True, kept)
+        words = "signed (kept as it is: what this run would write differs, and it cannot sign it)"
+        assert f"{bundle}, {words}; anchored head " in again["lines"][-1]
+    with_key = run_main("deprovision_result", signing).result
+    assert (with_key["changed"], with_key["evidence"][0]["signed"], files(bundle) == kept) == (True, True, False)
+    assert check(bundle, public, []) == []
+
+
+def test_signed_evidence_of_an_open_event_gives_way_to_what_has_happened_since(
+    run_main: ModuleRunner, event: Params, asked: Params, key: tuple[Path, bytes], tmp_path: Path
+) -> None:
+    """The result file must say that the event is complete, whoever finished it."""
+    finish(run_main, event, asked, "audit_row-audit_record", "closed")
+    here = {**asked, "path": str(tmp_path / "evidence")}
+    first = run_main("deprovision_result", {**here, "seal": True, "signing_key_file": str(key[0])}).result
+    assert first["evidence"][0]["signed"] is True
+    note(run_main, event["event"], {"audit_row-audit_record": FACTS["audit_row-audit_record"]})
+    scope = first["events"][0]["scope"]
+    note(run_main, event["event"], {"closed": {**FACTS["closed"], "at": "2999-01-01T00:00:00Z", "scope": scope}})
+    second = run_main("deprovision_result", here).result
+    assert (second["changed"], second["evidence"][0]["signed"]) == (True, False)
+    assert json.loads(Path(second["paths"][0]).read_text())["result"] == "complete"
+
+
+def test_a_signature_that_is_not_of_the_sealed_key_is_not_announced(
+    run_main: ModuleRunner, event: Params, asked: Params, key: tuple[Path, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed(run_main, event, asked, key[0])
+    here = {**asked, "path": str(tmp_path / "evidence")}
+    bundle = Path(run_main("deprovision_result", here).result["evidence"][0]["directory"])
+    unsigned = files(bundle)
+    garbage = json.dumps({**json.loads(unsigned[STATEMENT]), "signatures": [{"keyid": "ab" * 32, "sig": "AAAA"}]})
+    (bundle / STATEMENT).write_text(garbage)
+    again = run_main("deprovision_result", here).result
+    assert (again["evidence"][0]["signed"], "UNSIGNED" in again["lines"][-1], files(bundle)) == (False, True, unsigned)
+    (bundle / STATEMENT).write_text(garbage)
+    rendered_otherwise(monkeypatch)
+    assert run_main("deprovision_result", here).result["evidence"][0]["signed"] is False
 
 
 def test_evidence_that_is_not_sealed_yet_shows_no_head_to_check_it_by(

@@ -13,7 +13,12 @@ import pytest
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._oscal import oscal
 from ansible_collections.raxx.deprovision.plugins.module_utils._record import build
-from ansible_collections.raxx.deprovision.plugins.module_utils._statement import SigningKey, signing_key
+from ansible_collections.raxx.deprovision.plugins.module_utils._statement import (
+    SigningKey,
+    predicate_of,
+    signatures_of,
+    signing_key,
+)
 from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import STATEMENT, digest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_public_key
@@ -240,6 +245,33 @@ def test_a_key_that_cannot_be_used_is_refused(tmp_path: Path, content: bytes | N
 def test_without_a_key_nothing_is_signed() -> None:
     assert signing_key(None) is None
     assert json.loads(bundle(case())[STATEMENT])["signatures"] == []
+
+
+MINE = {"keyid": "ab" * 32, "sig": "AAAA"}
+
+
+@pytest.mark.parametrize(
+    ("found", "counted"),
+    [
+        (MINE, 1),
+        ({**MINE, "keyid": "cd" * 32}, 0),
+        ({**MINE, "keyid": None}, 0),
+        ({**MINE, "sig": 7}, 0),
+        ({"sig": "AAAA"}, 0),
+        ("garbage", 0),
+    ],
+)
+def test_only_what_names_the_key_counts_as_a_signature(found: t.Any, counted: int) -> None:
+    present = json.dumps({"payload": "e30=", "signatures": [found]}).encode()
+    assert len(signatures_of(present, MINE["keyid"])) == counted
+    assert signatures_of(present, None) == []
+
+
+@pytest.mark.parametrize(
+    "present", [None, b"", b"[]", b'{"signatures": 7, "payload": 7}', b'{"payload": "e30="}', b'{"payload": "W10="}']
+)
+def test_what_is_no_statement_has_neither_signature_nor_predicate(present: bytes | None) -> None:
+    assert (signatures_of(present, MINE["keyid"]), predicate_of(present)) == ([], {})
 
 
 def test_a_parked_secret_is_named_in_the_events() -> None:

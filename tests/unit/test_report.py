@@ -211,12 +211,17 @@ def test_the_plan_and_who_approved_it_are_on_the_page() -> None:
     assert "Plan not recorded" in without_any
 
 
-def test_a_signed_record_is_called_signed() -> None:
+def test_a_page_that_is_the_same_on_every_machine_does_not_say_that_it_is_signed() -> None:
+    """I12: a machine without the key writes the same page beside an envelope without a signature."""
     record = build(case(keyid="ab" * 32))
-    words = Text(report_html(record)).words
-    assert "SIGNED" in words
+    html = report_html(record)
+    words = Text(html).words
+    assert f"TO BE SIGNED The statement over all files is to be signed with the key {'ab' * 32}." in words
+    assert "statement.dsse.json with a public key from elsewhere" in words
     assert "UNSIGNED" not in words
-    assert "ab" * 32 in words
+    assert "is signed with" not in words
+    assert b'class="verdict plain"' in html[html.index(b'id="integrity"') :]
+    assert f"- TO BE SIGNED: The statement over all files is to be signed with the key {'ab' * 32}." in report_md(record).decode()
 
 
 def test_the_picture_is_to_scale() -> None:
