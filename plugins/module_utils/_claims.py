@@ -118,6 +118,8 @@ def _step(step: str, claims: t.Sequence[Claim]) -> t.Dict[str, t.Any]:
         "result": ", ".join(dict.fromkeys(claim.result for claim in shown)),
         "at": max((claim.at for claim in shown if claim.at), key=parse, default=None),
         "detail": "; ".join(_details(shown)),
+        # Who accepts a gap has done nothing of the step.
+        "by": list(dict.fromkeys(claim.by for claim in shown if claim.by and claim.grade != WAIVED)),
     }
 
 

@@ -9,6 +9,7 @@ import typing as t
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._claims import OVERDUE
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import canonical
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import fact_subject
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
 
 Value = t.Dict[str, t.Any]
@@ -22,6 +23,7 @@ LOGOFF = (3002, 2, 3)
 LOGON = (3002, 1, 3)
 PASSWORD_RESET = (3001, 4, 3)
 ENTITY_UPDATE = (3004, 3, 3)
+API_READ = (6003, 2, 6)
 API_UPDATE = (6003, 3, 6)
 DATASTORE_WRITE = (6005, 5, 6)
 FINDING_CREATE = (2003, 1, 2)
@@ -46,8 +48,20 @@ def _numbered(event: Value, number: int) -> Value:
     return {**event, "metadata": metadata}
 
 
-def _event(record: Value, kind: t.Tuple[int, int, int], at: str, *, success: bool = True, **more: t.Any) -> Value:
+def _event(
+    record: Value,
+    kind: t.Tuple[int, int, int],
+    at: str,
+    *,
+    by: str | None,
+    detail: str,
+    since: str | None = None,
+    success: bool = True,
+    **more: t.Any,
+) -> Value:
+    """An event that was over C(at) that time. C(by): who did it; where that is not known, who opened the departure."""
     class_uid, activity, category = kind
+    who = by or record["operator"]
     return {
         "metadata": {
             "version": VERSION,
@@ -55,13 +69,16 @@ def _event(record: Value, kind: t.Tuple[int, int, int], at: str, *, success: boo
             "correlation_uid": record["event"],
         },
         "time": _milliseconds(at),
+        **({"start_time": _milliseconds(since)} if since else {}),
+        "end_time": _milliseconds(at),
         "category_uid": category,
         "class_uid": class_uid,
         "activity_id": activity,
         "type_uid": class_uid * 100 + activity,
         "severity_id": INFORMATIONAL if success else HIGH,
         "status_id": SUCCESS if success else FAILURE,
-        "actor": {"user": {"name": record["operator"], "email_addr": record["operator"]}},
+        "status_detail": detail,
+        "actor": {"user": {"name": who, "email_addr": who}},
         **more,
     }
 
@@ -81,38 +98,50 @@ def _console(record: Value) -> t.Iterator[Value]:
         if item["outcome"] != "removed":
             continue
         facts = item["facts"]
+        known = {"by": item["by"], "since": record["window"]["opened"], "user": _leaver(record)}
         if item["kind"] == "membership":
             group = {"name": item["name"], "uid": str(facts.get("group_id"))}
-            yield _event(record, GROUP_REMOVE_USER, item["at"], group=group, user=_leaver(record))
+            yield _event(record, GROUP_REMOVE_USER, item["at"], detail="removed", group=group, **known)
         else:
             session: Value = {"uid": item["name"], "expiration_reason": "deprovisioned"}
             if facts.get("started_at"):
                 session["created_time"] = _milliseconds(facts["started_at"])
-            yield _event(record, LOGOFF, item["at"], session=session, user=_leaver(record))
+            yield _event(record, LOGOFF, item["at"], detail="ended", session=session, **known)
 
 
 def _credentials(record: Value) -> t.Iterator[Value]:
+    rotations = _rotations(record)
     for claim in record["claims"]:
-        part = claim["id"].partition("/")[0]
-        if not claim["at"] or claim["grade"] != "observed":
+        part, name = claim["id"].partition("/")[0], claim["subject"]
+        rotation = rotations.get(name)
+        if not rotation or not claim["at"] or claim["grade"] != "observed":
             continue
-        name = claim["subject"]
+        known = {"by": rotation["by"], "detail": ": ".join(filter(None, (claim["result"], claim["detail"])))}
         if part in ("2a", "3a"):
-            yield _event(record, PASSWORD_RESET, claim["at"], user={"name": name, "type": "database role"})
+            user = {"name": name, "type": "database role"}
+            yield _event(record, PASSWORD_RESET, claim["at"], since=rotation["begun"], user=user, **known)
         elif part in ("2b", "3b"):
             entity = {"name": claim["detail"].partition(",")[0], "type": "secret", "uid": name}
-            yield _event(record, ENTITY_UPDATE, claim["at"], entity=entity, comment=claim["detail"])
+            yield _event(record, ENTITY_UPDATE, claim["at"], entity=entity, comment=claim["detail"], **known)
         elif part in ("2c", "3c"):
             app = claim["id"].rpartition("@")[2]
+            written = fact_subject(app) in rotation["written"]
             yield _event(
                 record,
-                API_UPDATE,
+                API_UPDATE if written else API_READ,
                 claim["at"],
-                api={"operation": "update config vars", "service": {"name": "Heroku Platform API"}},
+                api={
+                    "operation": f"{'update' if written else 'read'} config vars",
+                    "service": {"name": "Heroku Platform API"},
+                },
                 resources=[{"name": app, "type": "app"}],
-                http_response={"code": 200},
                 src_endpoint={"name": "control node"},
+                **known,
             )
+
+
+def _rotations(record: Value) -> t.Dict[str, Value]:
+    return {rotation["credential"]: rotation for rotation in record["rotations"]}
 
 
 def _probes(record: Value) -> t.Iterator[Value]:
@@ -127,13 +156,14 @@ def _probes(record: Value) -> t.Iterator[Value]:
                 record,
                 LOGON,
                 proof["at"],
+                by=_rotations(record)[proof["credential"]]["by"],
+                detail=f"probe: {probe['probe']}",
                 success=logged_in,
                 severity_id=INFORMATIONAL if probe["answer"] == probe["required"] else HIGH,
                 status_code="00000" if logged_in else probe["answer"],
-                status_detail=f"probe: {probe['probe']}",
                 user={"name": proof["credential"]},
                 dst_endpoint=endpoint,
-                auth_protocol="SCRAM",
+                auth_protocol="PostgreSQL password",
             )
 
 
@@ -142,6 +172,8 @@ def _row(record: Value, row: Value) -> Value:
         record,
         DATASTORE_WRITE,
         row["completed_at"],
+        by=row["operator"],
+        detail=f"{row['run_type']}, ticket id {row['ticket']}",
         database={"name": row["record"], "type_id": 1},
         table={"name": "audit_archival_runs"},
         query_info={"query_string": "INSERT INTO audit_archival_runs"},
@@ -163,6 +195,9 @@ def _finding(record: Value) -> Value:
         record,
         FINDING_CREATE,
         at,
+        by=next((claim["by"] for claim in record["claims"] if claim["id"] == "7"), None),
+        detail=record["result"],
+        since=record["window"]["notice"],
         success=good,
         severity_id=HIGH if late or not good else INFORMATIONAL,
         finding_info={"uid": record["event"], "title": f"Deprovisioning of {record['email']}"},
@@ -179,8 +214,6 @@ def _finding(record: Value) -> Value:
             "status_details": opened,
         },
         evidences=[{"data": {"chain_uid": record["integrity"]["chain"], "fingerprint": record["integrity"]["head"]}}],
-        start_time=_milliseconds(record["window"]["notice"]),
-        end_time=_milliseconds(at),
         **more,
     )
 

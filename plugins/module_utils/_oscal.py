@@ -103,7 +103,13 @@ def _roles(record: Value) -> t.Dict[str, str]:
 def _people(record: Value) -> t.List[str]:
     """Each person that the document names, once."""
     stated = [_stated_by(record, claim) for claim in record["claims"] if claim["grade"] == _ATTESTED]
-    return list(dict.fromkeys([*_roles(record).values(), *stated]))
+    acting = [address for step in record["steps"] for address in _acting(record, step)]
+    return list(dict.fromkeys([*_roles(record).values(), *stated, *acting]))
+
+
+def _acting(record: Value, step: Value) -> t.List[str]:
+    """Who carried out a step: where nobody is known, who opened the event."""
+    return t.cast("t.List[str]", step["by"] or [record["operator"]])
 
 
 def _stated_by(record: Value, claim: Value) -> str:
@@ -162,7 +168,7 @@ def _log(record: Value) -> t.List[Value]:
             "title": f"{step['id']} {step['title']}",
             "start": step["begun"] or step["at"] or begun,
             "end": step["ended"] or step["at"] or begun,
-            "logged-by": [{"party-uuid": _person(record, record["operator"]), "role-id": "operator"}],
+            "logged-by": [{"party-uuid": _person(record, address), "role-id": "operator"} for address in _acting(record, step)],
             "props": [_prop("grade", step["grade"].replace(" ", "-"))],
         }
         for step in record["steps"]

@@ -90,6 +90,7 @@ def build(case: Case) -> Value:
         "phases": _phases(case),
         "timeline": _timeline(case),
         "population": {"before": _before(case), "after": _after(case), "items": _items(case)},
+        "rotations": [_rotation(rotation) for rotation in case.rotations],
         "proofs": [proof for proof in map(_proof, case.rotations) if proof],
         "integrity": _integrity(case),
     }
@@ -122,9 +123,20 @@ def _rows(case: Case) -> t.List[Value]:
 def _steps(case: Case, claims: t.Sequence[Claim]) -> t.List[Value]:
     spans = _spans(case)
     return [
-        {**step, "begun": spans.get(step["id"], (None, None))[0], "ended": spans.get(step["id"], (None, None))[1]}
+        {
+            **step,
+            "begun": spans.get(step["id"], (None, None))[0],
+            "ended": spans.get(step["id"], (None, None))[1],
+            "by": step["by"] or _rotators(case, step["id"]),
+        }
         for step in by_step(claims)
     ]
+
+
+def _rotators(case: Case, step: str) -> t.List[str]:
+    """Who claimed the rotations of a part of step 2 or 3."""
+    found = [_rotation(rotation)["by"] for rotation in case.rotations if step.startswith(str(_step_of(case, rotation)))]
+    return list(dict.fromkeys(filter(None, found)))
 
 
 def _spans(case: Case) -> t.Dict[str, t.Tuple[str | None, str | None]]:
@@ -325,12 +337,26 @@ def _items(case: Case) -> t.List[Value]:
                     "facts": {name: value for name, value in item.items() if name != "console"},
                     "outcome": outcome(lockout, "removed" if kind == "membership" else "ended", item[key]),
                     "at": lockout["at"] if lockout else None,
+                    "by": lockout.get("by") if lockout else None,
                 }
             )
     return items
 
 
 # -- proofs and integrity
+
+
+def _rotation(rotation: Covering) -> Value:
+    """C(by) and C(begun) are of who claimed it; its other facts name nobody. C(written): the apps whose config var was set."""
+    intent = rotation.facts.get("intent", {})
+    apps = {name.partition("-")[2]: fact for name, fact in rotation.facts.items() if name.startswith("distributed-")}
+    return {
+        "credential": rotation.credential,
+        "rotation": rotation.number,
+        "by": intent.get("operator"),
+        "begun": intent.get("at"),
+        "written": [app for app, fact in apps.items() if fact.get("written")],
+    }
 
 
 def _proof(rotation: Covering) -> Value | None:

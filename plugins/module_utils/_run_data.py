@@ -217,13 +217,23 @@ def rotated_credentials(hostvars: HostVars, credentials: t.Iterable[str], app: s
 
 
 def distribution_facts(config: Record, hostvars: HostVars, credentials: t.Sequence[str]) -> list[Record]:
-    """One ledger entry for each credential and app that C(heroku_config) has served, from its looped result."""
+    """One ledger entry for each credential and app that C(heroku_config) has served, from its looped result.
+
+    C(written): this run wrote the config var. Otherwise the app had the value already, from its add-on or from an earlier run.
+    """
     return [
         {
             "credential": name,
             "rotation": hostvars[name]["step23_rotate_credential"]["number"],
             "app": result["item"],
-            "fact": {"release": result["release"], "restarted_at": result["restarted_at"]},
+            "fact": {
+                "release": result["release"],
+                "restarted_at": result["restarted_at"],
+                "written": any(
+                    consumer["app"] == result["item"] and consumer["config_var"] in result["changed_names"]
+                    for consumer in hostvars[name]["credential_consumers"]
+                ),
+            },
         }
         for result in config["results"]
         for name in rotated_credentials(hostvars, credentials, result["item"])

@@ -107,7 +107,7 @@ ROTATED: Facts = {
     "settled": {"at": at(14), "forced": False},
     "stored": {"at": at(15), "kind": "ssm", "name": "/raxx/test/URL", "version": 3},
     "live": {"at": at(16), "user": "raptor_app", "server_time": at(15)},
-    "distributed-raptor": {"at": at(17), "release": 5, "restarted_at": at(17)},
+    "distributed-raptor": {"at": at(17), "release": 5, "restarted_at": at(17), "written": True},
     "dead": {
         "at": at(18),
         "old_dead": True,

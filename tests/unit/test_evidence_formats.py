@@ -19,6 +19,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._statement import
     signatures_of,
     signing_key,
 )
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
 from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import STATEMENT, digest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_public_key
@@ -26,7 +27,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.signer import SSlibKey
 from trestle.oscal.assessment_results import Model
 
-from .bundle_world import CLOSING, EMAIL, EVENT, EVENT_FACTS, OPERATOR, PLANNED, ROTATED, bundle, case, new_key, without
+from .bundle_world import CLOSING, EMAIL, EVENT, EVENT_FACTS, OPERATOR, PLANNED, ROTATED, at, bundle, case, new_key, without
 
 INCOMPLETE = case(EVENT_FACTS, {**ROTATED, "dead": {**ROTATED["dead"], "old_dead": None}}, closing={})
 WAIVER = {"at": CLOSING["closed"]["at"], "by": "ciso@raxx.example", "until": "2026-06-01", "reason": "the vault is being moved"}
@@ -147,13 +148,17 @@ def test_who_was_late_does_not_pass() -> None:
 
 
 # The fields of each class that the reference names, and those of every event.
-BASE = {"metadata", "time", "category_uid", "class_uid", "activity_id", "type_uid", "severity_id", "status_id", "actor"}
+BASE = {
+    "metadata", "time", "end_time", "category_uid", "class_uid", "activity_id", "type_uid", "severity_id", "status_id",
+    "status_detail", "actor",
+}  # fmt: skip
 CLASSES: dict[tuple[int, int], set[str]] = {
     (3006, 4): {"group", "user"},
     (3002, 2): {"user", "session"},
     (3001, 4): {"user"},
     (3004, 3): {"entity", "comment"},
-    (6003, 3): {"api", "resources", "http_response"},
+    (6003, 3): {"api", "resources"},
+    (6003, 2): {"api", "resources"},
     (3002, 1): {"status_code", "dst_endpoint", "auth_protocol", "user"},
     (6005, 5): {"database", "table", "query_info"},
     (2003, 1): {"finding_info", "compliance", "evidences", "start_time", "end_time"},
@@ -178,7 +183,93 @@ def test_ocsf_events_have_the_fields_of_their_class(name: str) -> None:
 
 
 def test_every_class_that_the_reference_names_is_there() -> None:
-    assert {(event["class_uid"], event["activity_id"]) for event in events("complete")} == set(CLASSES)
+    written = {(event["class_uid"], event["activity_id"]) for event in events("complete")}
+    assert written | {(6003, 2)} == set(CLASSES)
+
+
+OTHERS = {"lockout": "lena.lock@raxx.example", "rotation": "rosa.rotate@raxx.example", "closed": "carl.close@raxx.example"}
+
+
+def by_others() -> dict[str, bytes]:
+    """The evidence of an event that one person opened, and others carried out."""
+    return bundle(
+        case(
+            {**EVENT_FACTS, "lockout-console": {**EVENT_FACTS["lockout-console"], "by": OTHERS["lockout"]}},
+            {**ROTATED, "intent": {**ROTATED["intent"], "operator": OTHERS["rotation"]}},
+            closing={**CLOSING, "closed": {**CLOSING["closed"], "by": OTHERS["closed"]}},
+        )
+    )
+
+
+def test_the_actor_of_an_event_is_who_did_it() -> None:
+    actors: dict[int, set[str]] = {}
+    for event in map(json.loads, by_others()["ocsf.jsonl"].splitlines()):
+        user = event["actor"]["user"]
+        assert user["name"] == user["email_addr"]
+        actors.setdefault(event["type_uid"], set()).add(user["name"])
+    assert actors == {
+        300604: {OTHERS["lockout"]},
+        300202: {OTHERS["lockout"]},
+        300104: {OTHERS["rotation"]},
+        300403: {OTHERS["rotation"]},
+        600303: {OTHERS["rotation"]},
+        300201: {OTHERS["rotation"]},
+        600505: {OPERATOR},
+        200301: {OTHERS["closed"]},
+    }
+
+
+def test_oscal_s_log_names_who_did_a_step() -> None:
+    Model.model_validate(json.loads(by_others()["oscal.json"]))
+    document = json.loads(by_others()["oscal.json"])["assessment-results"]
+    known = people(document)
+    logged = {
+        entry["title"].split()[0]: {known[party["party-uuid"]] for party in entry["logged-by"]}
+        for entry in document["results"][0]["assessment-log"]["entries"]
+    }
+    assert logged["1a"] == logged["1b"] == {OTHERS["lockout"]}
+    assert logged["2a"] == logged["2d"] == {OTHERS["rotation"]}
+    assert logged["7"] == {OTHERS["closed"]}
+    assert logged["5"] == logged["6"] == logged["3a"] == {OPERATOR}
+
+
+def test_ocsf_events_say_what_is_known_and_invent_nothing() -> None:
+    found = {event["type_uid"]: event for event in events("complete")}
+
+    def milliseconds(minute: int) -> int:
+        return round(parse(at(minute)).timestamp() * 1000)
+
+    def span(event: dict[str, t.Any]) -> tuple[int, int]:
+        return event["start_time"], event["end_time"]
+
+    removed, ended, reset = found[300604], found[300202], found[300104]
+    assert removed["group"] == {"name": "support", "uid": "4"}
+    assert removed["user"] == ended["user"] == {"name": EMAIL, "email_addr": EMAIL}
+    assert ended["session"] == {"uid": "7", "expiration_reason": "deprovisioned", "created_time": milliseconds(1)}
+    assert span(removed) == span(ended) == (milliseconds(10), milliseconds(11))
+    assert reset["user"] == {"name": "raptor_app", "type": "database role"}
+    assert (reset["status_detail"], span(reset)) == ("rotated", (milliseconds(13), milliseconds(14)))
+    assert found[300403]["entity"] == {"name": "ssm /raxx/test/URL", "type": "secret", "uid": "raptor_app"}
+    handed_out = found[600303]
+    assert handed_out["resources"] == [{"name": "raptor", "type": "app"}]
+    assert handed_out["api"] == {"operation": "update config vars", "service": {"name": "Heroku Platform API"}}
+    assert (handed_out["status_detail"], handed_out["end_time"]) == ("handed out: release 5", milliseconds(17))
+    assert "start_time" not in handed_out
+    row, finding = found[600505], found[200301]
+    assert (row["database"]["name"], row["table"]["name"]) == ("audit_record", "audit_archival_runs")
+    assert row["status_detail"] == "deprovisioning, ticket id 812"
+    assert (finding["status_detail"], span(finding)) == ("complete", (milliseconds(0), milliseconds(33)))
+    # No answer of Heroku is kept, and which way of a password log-in the server asked for neither.
+    assert not any("http_response" in event for event in found.values())
+    assert found[300201]["auth_protocol"] == "PostgreSQL password"
+
+
+def test_a_config_var_that_had_the_value_already_was_read_and_not_updated() -> None:
+    """2c: the add-on sets its own, and an earlier run may have been killed after it wrote."""
+    rotated = {**ROTATED, "distributed-raptor": {**ROTATED["distributed-raptor"], "written": False}}
+    found = map(json.loads, bundle(case(EVENT_FACTS, rotated))["ocsf.jsonl"].splitlines())
+    (event,) = [event for event in found if event["class_uid"] == 6003]
+    assert (event["activity_id"], event["type_uid"], event["api"]["operation"]) == (2, 600302, "read config vars")
 
 
 def test_a_refused_probe_is_a_failed_log_in_with_its_sqlstate() -> None:

@@ -45,7 +45,17 @@ HOSTS: dict[str, t.Any] = {
         step23_rotate_credential=rotated("audit_archiver", dead={}),
     ),
 }
-RELEASED = {"results": [{"item": "raptor", "changed": True, "release": 12, "restarted_at": "2026-05-19T10:00:00Z"}]}
+RELEASED = {
+    "results": [
+        {
+            "item": "raptor",
+            "changed": True,
+            "changed_names": ["ARCHIVE_URL"],
+            "release": 12,
+            "restarted_at": "2026-05-19T10:00:00Z",
+        }
+    ]
+}
 
 
 @pytest.mark.parametrize(
@@ -95,6 +105,12 @@ def test_each_proof_of_this_run_may_show_in_the_log() -> None:
     hosts = {**HOSTS, "raptor_app": {**HOSTS["raptor_app"], "step23_rotate_credential": known}}
     (due,) = _run_data.verifications(RELEASED, hosts, GROUPS["credentials"])
     assert (due["refusals"], due["denials"]) == ({"raptor_app": 4}, 2)
+
+
+def test_what_was_handed_out_says_whether_this_run_wrote_it() -> None:
+    """2c: the config var of an attached add-on is Heroku's to set."""
+    noted = _run_data.distribution_facts(RELEASED, HOSTS, GROUPS["credentials"])
+    assert {entry["credential"]: entry["fact"]["written"] for entry in noted} == {"raptor_app": False, "audit_archiver": True}
 
 
 def test_what_was_verified_is_not_verified_again_and_a_known_proof_refuses_no_login() -> None:
