@@ -35,10 +35,13 @@ REHEARSAL = "https://raxx.app/deprovision/rehearsal/v1"
 # What stands in a journal in the place of a digest where there is no record before.
 START = "0" * 64
 LINK = ("chain_uid", "seq", "prev")
+# The fact that keeps the head of what was noted before the audit row.
+SEALED = "event/sealed"
 
 # Exit statuses; 2 is that of a wrong command. Of several the smallest is given.
 EXIT = {"malformed": 3, "digest": 4, "chain": 5, "signature": 6, "wrong_key": 7, "unsigned": 8, "anchor": 9}
 
+_DIGEST = re.compile("[0-9a-f]{64}")
 _HEAD = re.compile(r"sha256:([0-9a-f]{64})\b")
 Record = t.Dict[str, t.Any]
 
@@ -194,17 +197,33 @@ def read_envelope(data: bytes) -> Envelope:
         statement = json.loads(payload.decode(), parse_constant=_no_constant)
         _demand(canonical(statement) == payload, "its payload is not canonical JSON")
         _demand(statement["_type"] == STATEMENT_TYPE, "its payload is not an in-toto statement")
-        head = statement["predicate"].get("head", "" if statement["predicateType"] == REHEARSAL else None)
-        _demand(isinstance(head, str), "its predicate has no head")
+        _demand(isinstance(statement["subject"], list), "its payload names no files")
         for subject in statement["subject"]:
-            _demand(bool(re.fullmatch("[0-9a-f]{64}", subject["digest"]["sha256"])), "a digest is none")
+            _demand(bool(_DIGEST.fullmatch(subject["digest"]["sha256"])), "a digest is none")
             _demand(bool(re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", subject["name"])), "a file name is none")
+        _demand_predicate(statement["predicateType"], statement["predicate"])
+        _demand(isinstance(found["signatures"], list), "it has no list of signatures")
         _demand(all(set(item) == {"keyid", "sig"} for item in found["signatures"]), "a signature is none")
-        signatures = tuple((str(item["keyid"]), _base64(item["sig"])) for item in found["signatures"])
+        _demand(all(isinstance(item["keyid"], str) for item in found["signatures"]), "the id of a key is none")
+        signatures = tuple((item["keyid"], _base64(item["sig"])) for item in found["signatures"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise MalformedError(f"it cannot be read ({type(error).__name__})") from None
     kind = PAYLOAD_TYPE.encode()
     return Envelope(statement, b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload), signatures)
+
+
+def _demand_predicate(kind: t.Any, predicate: Record) -> None:
+    """An attestation says nothing of a journal."""
+    _demand(isinstance(predicate, dict), "it has no predicate")
+    if kind == REHEARSAL:
+        return
+    _demand(isinstance(predicate.get("run"), str), "its predicate names no event")
+    _demand(isinstance(predicate.get("head"), str), "its predicate has no head")
+    _demand(isinstance(predicate.get("keyid"), (str, type(None))), "the id of its key is none")
+    sealed = predicate.get("sealed")
+    if sealed is not None:
+        _demand(bool(_DIGEST.fullmatch(sealed["head"])), "its sealed head is none")
+        _demand(type(sealed["records"]) is int, "its number of sealed records is none")
 
 
 def _demand(holds: bool, otherwise: str) -> None:
@@ -270,19 +289,41 @@ def _check_journal(directory: Path, envelope: Envelope) -> t.Iterator[Problem]:
         return
     lines = data.split(b"\n")[:-1]
     records = [read_record(line) for line in lines]
-    if not records or any(record["chain_uid"] != envelope.predicate.get("run") for record in records):
+    shapeless = list(_shapeless(records))
+    yield from shapeless
+    if shapeless:
+        return
+    if not records or any(record["chain_uid"] != envelope.predicate["run"] for record in records):
         yield Problem("chain", JOURNAL, "it is not the journal of the event that the statement is about")
-    seals = [(number, record) for number, record in enumerate(records, start=1) if record.get("fact") == "event/sealed"]
+    seals = [(number, record) for number, record in enumerate(records, start=1) if record["fact"] == SEALED]
     for number, record in seals:
-        order = record["value"].get("order", [])
-        names = [item.get("fact") for item in records[: len(order)]]
+        order = record["value"]["order"]
+        names = [item["fact"] for item in records[: len(order)]]
         head = digest(lines[len(order) - 1]) if 0 < len(order) <= len(lines) else START
-        if names != order or head != record["value"].get("head"):
+        if names != order or head != record["value"]["head"]:
             yield Problem("chain", f"{JOURNAL}, record {number}", "what was sealed before the audit row is not what is there now")
         if head != envelope.sealed.get("head"):
             yield Problem("chain", f"{JOURNAL}, record {number}", "the statement names another sealed head")
     if not seals and envelope.sealed:
         yield Problem("chain", JOURNAL, "the statement speaks of a seal that is not there")
+
+
+def _shapeless(records: t.Sequence[Record]) -> t.Iterator[Problem]:
+    """The records that are no facts of an event, each of which is noted once."""
+    known: t.Set[str] = set()
+    for number, record in enumerate(records, start=1):
+        fact, value, at = (record.get(name) for name in ("fact", "value", "at"))
+        place = f"{JOURNAL}, record {number}"
+        if not (isinstance(fact, str) and isinstance(value, dict) and isinstance(at, str)):
+            yield Problem("malformed", place, "it is not a fact")
+            continue
+        if record.get("event") != record["chain_uid"]:
+            yield Problem("malformed", place, "it is a fact of another event")
+        if fact == SEALED and not (isinstance(value.get("order"), list) and isinstance(value.get("head"), str)):
+            yield Problem("malformed", place, "it is not a seal")
+        if fact in known:
+            yield Problem("malformed", place, f"the fact {fact} was noted before, and each is noted once")
+        known.add(fact)
 
 
 def _check_contents(directory: Path, envelope: Envelope) -> t.Iterator[Problem]:
@@ -314,11 +355,14 @@ def _read(path: Path) -> bytes:
 
 
 def _check_signature(envelope: Envelope, public_key: bytes, name: str = STATEMENT) -> t.List[Problem]:
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  # only here is it needed
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm  # noqa: PLC0415  # only here is it needed
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key  # noqa: PLC0415
 
-    key = load_pem_public_key(public_key)
+    try:
+        key = load_pem_public_key(public_key)
+    except UnsupportedAlgorithm:
+        raise ValueError("the public key is of an unknown kind") from None
     if not isinstance(key, Ed25519PublicKey):
         raise ValueError("the public key is not an Ed25519 key")  # noqa: TRY004  # one exception for every unusable key
     keyid = digest(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
@@ -368,19 +412,29 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
         print(f"This could not be checked: {error}", file=sys.stderr)  # noqa: T201  # pylint: disable=ansible-bad-function  # a command speaks
         return 2
     for line in _report(options, heads, problems):
-        print(line)  # noqa: T201  # pylint: disable=ansible-bad-function
+        # The name of a file that was put in could hold a line of its own, or what no terminal can show.
+        shown = line if line.isascii() and line.isprintable() else ascii(line)[1:-1]
+        print(shown)  # noqa: T201  # pylint: disable=ansible-bad-function
     return min((EXIT[problem.code] for problem in problems), default=0)
 
 
 def _report(options: argparse.Namespace, heads: t.Sequence[t.Any], problems: t.Sequence[Problem]) -> t.Iterator[str]:
     yield from map(str, problems)
     if options.public_key is None:
-        yield "not checked: who signed it"
+        nobody = ": nobody did, it is UNSIGNED" if _is_unsigned(options.path) else ""
+        yield f"not checked: who signed it{nobody}"
     if not heads:
         where = "its digest in the ledger" if options.path.is_file() else "the anchors in the audit row and in the ticket"
         yield f"not checked: {where}"
     word = f"NOT VERIFIED, {len(problems)} problems" if problems else "VERIFIED"
     yield f"{word}: {options.path}"
+
+
+def _is_unsigned(path: Path) -> bool:
+    try:
+        return not read_envelope(_read(path if path.is_file() else path / STATEMENT)).signatures
+    except MalformedError:
+        return False
 
 
 def _parser() -> argparse.ArgumentParser:

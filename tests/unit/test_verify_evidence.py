@@ -5,7 +5,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import copy
+import io
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -19,6 +23,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._journal import a
 from ansible_collections.raxx.deprovision.plugins.module_utils._record import build
 from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import (
     EXIT,
+    REHEARSAL,
     STATEMENT,
     Problem,
     anchors_in,
@@ -27,6 +32,10 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence 
     main,
     pretty,
 )
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from .bundle_world import EVENT_FACTS, at, bundle, case, new_key
 
@@ -183,6 +192,160 @@ def test_what_is_no_statement_is_malformed(tmp_path: Path, payload: bytes) -> No
     assert [(problem.code, problem.place) for problem in found] == [("malformed", STATEMENT)]
 
 
+# -- made anew by somebody without the key
+
+JOURNAL = "journal.jsonl"
+Value = t.Any
+
+
+def decoded(files: dict[str, bytes]) -> dict[str, Value]:
+    """What stands in each file that holds JSON, and in place of the statement what is signed."""
+    found = {name: json.loads(content) for name, content in files.items() if name.endswith(".json")}
+    lines = {name: [*map(json.loads, content.splitlines())] for name, content in files.items() if name.endswith(".jsonl")}
+    return {**found, **lines, STATEMENT: json.loads(base64.b64decode(found[STATEMENT]["payload"]))}
+
+
+def compact(value: Value) -> bytes:
+    """Canonical JSON, but of values that have none as well."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def encoded(name: str, value: Value) -> bytes:
+    if name.endswith(".jsonl") and isinstance(value, list):
+        return b"".join(compact(item) + b"\n" for item in value)
+    return pretty(value)
+
+
+def chained_anew(records: Value) -> Value:
+    """C(records) with the digests of those before them, as far as they are records."""
+    prev = "0" * 64
+    for record in records:
+        if isinstance(record, dict):
+            record["prev"] = prev
+        prev = digest(compact(record))
+    return records
+
+
+def anew(name: str, value: Value, *, signatures: Value = None, files: dict[str, bytes] = FILES) -> dict[str, bytes]:
+    """C(files) with another content of one of them and all digests made anew; as well as can be, where it is the statement."""
+    statement, envelope = decoded(files)[STATEMENT], json.loads(files[STATEMENT])
+    if name == STATEMENT:
+        statement = value
+    else:
+        files = {**files, name: value if isinstance(value, bytes) else encoded(name, value)}
+        for subject in statement["subject"]:
+            subject["digest"]["sha256"] = digest(files[subject["name"]])
+        if name == JOURNAL:
+            statement["predicate"]["head"] = digest(files[name].splitlines()[-1]) if files[name] else "0" * 64
+    if signatures is not None:
+        envelope["signatures"] = signatures
+    return {**files, STATEMENT: pretty({**envelope, "payload": base64.b64encode(compact(statement)).decode()})}
+
+
+def attestation(signatures: Value) -> bytes:
+    """That of a rehearsal."""
+    statement = {"_type": "https://in-toto.io/Statement/v1", "subject": [], "predicateType": REHEARSAL, "predicate": {}}
+    payload = base64.b64encode(canonical(statement)).decode()
+    return pretty({"payload": payload, "payloadType": "application/vnd.in-toto+json", "signatures": signatures})
+
+
+@st.composite
+def places(draw: st.DrawFn, value: Value) -> tuple[Value, ...]:
+    """The way to some value within C(value), rather one near its top."""
+    path: tuple[Value, ...] = ()
+    while isinstance(value, (dict, list)) and value and draw(st.integers(0, 3)):
+        key = draw(st.sampled_from(sorted(value) if isinstance(value, dict) else range(len(value))))
+        path, value = (*path, key), value[key]
+    return path
+
+
+def replaced(value: Value, path: tuple[Value, ...], other: Value) -> Value:
+    """C(value) with another one at C(path); V(...) takes away what is there."""
+    if not path:
+        return {} if other is ... else other
+    changed = copy.deepcopy(value)
+    parent = changed
+    for key in path[:-1]:
+        parent = parent[key]
+    if other is ...:
+        del parent[path[-1]]
+    else:
+        parent[path[-1]] = other
+    return changed
+
+
+TEXT = st.text(max_size=3)
+OTHER = st.one_of(
+    st.just(...),
+    st.sampled_from([None, True, 0, 1, -1, 2**70, 1.5, "", "x", "0" * 64, [], {}, [[]], [{}], {"": None}, {"head": 1}]),
+    st.recursive(st.none() | st.integers() | TEXT, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)),
+)
+MUTATED = {**decoded(FILES), "envelope": json.loads(FILES[STATEMENT])}
+# The journal and the statement are read the most; of the rest a little is enough.
+NAMES = [JOURNAL] * 8 + [STATEMENT] * 5 + sorted(MUTATED)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.data(), st.sampled_from(NAMES), OTHER, st.booleans())
+def test_whatever_stands_in_a_bundle_the_command_ends_with_a_status_of_its_list(
+    tmp_path: Path, data: st.DataObject, name: str, other: Value, with_key: bool
+) -> None:
+    value = replaced(MUTATED[name], data.draw(places(MUTATED[name])), copy.deepcopy(other))
+    if name == JOURNAL and isinstance(value, list):
+        value = chained_anew(value)
+    files = {**FILES, STATEMENT: pretty(value)} if name == "envelope" else anew(name, value)
+    (tmp_path / "public.pem").write_bytes(PUBLIC)
+    key = ["--public-key", str(tmp_path / "public.pem")] if with_key else ["--without-signature"]
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert main([str(written(tmp_path, files)), *key, "--anchor", HEAD]) in {0, *EXIT.values()}
+
+
+@pytest.mark.parametrize(
+    ("path", "other"),
+    [
+        ((0, "value"), "text"),
+        ((0, "value"), ...),
+        ((0, "fact"), 1),
+        ((4, "event"), "DEPROV-2026-05-19-somebody.else"),
+        ((-3, "value", "order"), 7),
+        ((-3, "value", "order"), ...),
+        ((-3, "value", "head"), []),
+    ],
+)
+def test_a_record_that_is_no_fact_is_malformed_and_named(tmp_path: Path, path: tuple[Value, ...], other: Value) -> None:
+    records = chained_anew(replaced(decoded(FILES)[JOURNAL], path, other))
+    found = check(written(tmp_path, anew(JOURNAL, records)), None, ANCHORS)
+    assert ("malformed", f"journal.jsonl, record {path[0] % len(records) + 1}") in {(one.code, one.place) for one in found}
+
+
+def test_a_fact_is_noted_once(tmp_path: Path) -> None:
+    """Facts are written once, so a second one of the same name takes the place of nothing."""
+    records = decoded(FILES)[JOURNAL]
+    again = {**records[-1], "fact": "event/ticket", "seq": len(records) + 1}
+    found = check(written(tmp_path, anew(JOURNAL, chained_anew([*records, again]))), None, ANCHORS)
+    assert ("malformed", f"journal.jsonl, record {len(records) + 1}") in {(one.code, one.place) for one in found}
+
+
+@pytest.mark.parametrize(
+    ("path", "other"),
+    [
+        (("predicate", "sealed"), "text"),
+        (("predicate", "sealed", "records"), True),
+        (("predicate", "sealed", "head"), 1),
+        (("predicate", "keyid"), 1),
+        (("predicate", "run"), None),
+        (("predicate",), []),
+        (("subject",), {}),
+        (("subject", 0, "name"), 1),
+    ],
+)
+def test_a_statement_of_another_form_is_malformed(tmp_path: Path, path: tuple[Value, ...], other: Value) -> None:
+    statement = replaced(decoded(FILES)[STATEMENT], path, other)
+    assert {(one.code, one.place) for one in check(written(tmp_path, anew(STATEMENT, statement)), PUBLIC, ANCHORS)} == {
+        ("malformed", STATEMENT)
+    }
+
+
 # -- the command
 
 
@@ -240,6 +403,37 @@ def test_what_cannot_be_checked_is_a_wrong_command(tmp_path: Path, capsys: pytes
     with pytest.raises(SystemExit):
         main([str(place)])
     capsys.readouterr()
+
+
+def test_a_key_of_a_kind_that_the_library_does_not_know_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(_pem: bytes) -> t.NoReturn:
+        raise UnsupportedAlgorithm("a curve of its own")
+
+    monkeypatch.setattr(serialization, "load_pem_public_key", load)
+    (tmp_path / "public.pem").write_bytes(PUBLIC)
+    assert main([str(written(tmp_path, FILES)), "--public-key", str(tmp_path / "public.pem")]) == 2
+    assert capsys.readouterr().err.startswith("This could not be checked: ")
+
+
+def test_that_nobody_signed_is_said_even_to_those_who_do_not_ask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = written(tmp_path, bundle(CASE))
+    assert main([str(place), "--without-signature", "--anchor", HEAD]) == 0
+    assert "not checked: who signed it: nobody did, it is UNSIGNED" in capsys.readouterr().out.splitlines()
+    (tmp_path / "attestation.json").write_bytes(attestation([]))
+    assert main([str(tmp_path / "attestation.json"), "--without-signature"]) == 0
+    assert "UNSIGNED" in capsys.readouterr().out
+
+
+def test_the_name_of_a_file_cannot_look_like_an_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = written(tmp_path, FILES)
+    (place / "x\nVERIFIED: all of it").touch()
+    Path(os.fsdecode(bytes(place) + b"/\xff")).touch()
+    assert main([str(place), "--without-signature", "--anchor", HEAD]) == EXIT["digest"]
+    said = capsys.readouterr().out.splitlines()
+    assert [line for line in said if line.startswith("VERIFIED")] == []
+    assert len([line for line in said if line.startswith("digest: ")]) == 2
 
 
 def test_heads_are_found_in_notes() -> None:
