@@ -366,8 +366,8 @@ def _check_signature(envelope: Envelope, public_key: bytes, name: str = STATEMEN
     if not isinstance(key, Ed25519PublicKey):
         raise ValueError("the public key is not an Ed25519 key")  # noqa: TRY004  # one exception for every unusable key
     keyid = digest(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    sealed_for = envelope.predicate.get("keyid")
     if not envelope.signatures:
-        sealed_for = envelope.predicate.get("keyid")
         more = f", although it was to be signed with the key {sealed_for}" if sealed_for else ""
         return [Problem("unsigned", name, f"UNSIGNED: nobody vouches for it{more}")]
     found = []
@@ -375,6 +375,9 @@ def _check_signature(envelope: Envelope, public_key: bytes, name: str = STATEMEN
         place = f"{name}, signature {number}"
         if named != keyid:
             found.append(Problem("wrong_key", place, f"made with the key {named}, not with {keyid}"))
+            continue
+        if sealed_for != named and (sealed_for or envelope.sealed):
+            found.append(Problem("wrong_key", place, f"made with the key {named}; it was sealed for {sealed_for or 'none'}"))
             continue
         try:
             key.verify(signature, envelope.signed)

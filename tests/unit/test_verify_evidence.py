@@ -152,6 +152,22 @@ def test_a_bundle_that_was_made_anew_with_another_key_fails_on_key_and_anchors(t
     assert codes(check(written(tmp_path, files), PUBLIC, ANCHORS)) == {"signature", "anchor"}
 
 
+def test_a_bundle_that_was_sealed_for_one_key_is_not_vouched_for_by_another(tmp_path: Path) -> None:
+    """Whoever made it says which key was to sign it, and the auditor may know more than one."""
+    mine, public = new_key(2)
+    assert codes(check(written(tmp_path, bundle(CASE, mine)), public, ANCHORS)) == {"wrong_key"}
+    without = case()
+    anchors = [("audit row", without.journal.sealed["head"])]
+    assert codes(check(written(tmp_path, bundle(without, mine)), public, anchors)) == {"wrong_key"}
+
+
+def test_an_event_that_is_not_sealed_may_be_signed_with_any_key(tmp_path: Path) -> None:
+    mine, public = new_key(2)
+    assert check(written(tmp_path, bundle(case(closing={}), mine)), public, []) == []
+    other = bundle(case(closing={}, keyid=KEY.keyid), mine)
+    assert codes(check(written(tmp_path, other), public, [])) == {"wrong_key"}
+
+
 def test_records_after_the_seal_cannot_replace_what_was_sealed(tmp_path: Path) -> None:
     """A journal that is chained anew, with its old seal in it, does not fit that seal, whatever the digests say."""
     records = [
