@@ -353,7 +353,8 @@ def _signature(integrity: Value) -> Value:
         }
     anchored = any(anchor["state"] == "written" for anchor in integrity["anchors"])
     text = (
-        "No signing key was configured. Only the anchors below tell whether these files were changed."
+        "No signing key was configured. The anchors below cover the sealed journal and what follows from it;"
+        " nothing vouches for the rest."
         if anchored
         else "No signing key was configured, and no anchor is written yet: nothing tells whether these files were changed."
     )

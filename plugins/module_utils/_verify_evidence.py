@@ -22,11 +22,23 @@ import re
 import sys
 import typing as t
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 STATEMENT = "statement.dsse.json"
 JOURNAL = "journal.jsonl"
 LISTINGS = ("before.json", "after.json")
+# What a bundle has beside its statement: all of it, and nothing else.
+FILES = (*LISTINGS, JOURNAL, "ocsf.jsonl", "oscal.json", "report.html", "report.md", "result.json")
+# What the journal does not tell, or only the collection could make of it again.
+SIGNED_ONLY = (
+    "ocsf.jsonl",
+    "oscal.json",
+    "report.html",
+    "report.md",
+    "result.json, but for event, email, operator, ticket, window and result",
+    f"{STATEMENT}, its environment, claims and tool",
+)
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 # The predicate of an attestation, which is one file by itself.
@@ -246,7 +258,10 @@ def check(directory: Path, public_key: bytes | None, heads: t.Iterable[t.Tuple[s
         return [Problem("malformed", STATEMENT, f"it cannot be read ({type(error).__name__})")]
     except MalformedError as error:
         return [Problem("malformed", STATEMENT, str(error))]
-    found = [*_check_files(directory, envelope), *_check_journal(directory, envelope), *_check_contents(directory, envelope)]
+    found, broken = list(_check_files(directory, envelope)), list(_check_journal(directory, envelope))
+    # Only what holds by itself is worth a closer look.
+    found += _check_forms(directory, {problem.place for problem in found})
+    found += broken or _check_contents(directory, envelope, {problem.place.partition(",")[0] for problem in found})
     found += _check_signature(envelope, public_key) if public_key is not None else []
     return found + list(_check_anchors(envelope, heads))
 
@@ -269,9 +284,11 @@ def _check_files(directory: Path, envelope: Envelope) -> t.Iterator[Problem]:
     if len(wanted) != len(envelope.statement["subject"]):
         yield Problem("malformed", STATEMENT, "it names a file twice")
     present = {path.name: path for path in directory.iterdir() if path.name != STATEMENT}
-    for name in sorted(wanted.keys() | present.keys()):
+    for name in sorted(wanted.keys() | present.keys() | set(FILES)):
         if name not in wanted:
             yield Problem("digest", name, "the statement does not name this file")
+        elif name not in FILES:
+            yield Problem("digest", name, "no bundle has this file")
         elif name not in present:
             yield Problem("digest", name, "the file is missing")
         elif not present[name].is_file() or present[name].is_symlink():
@@ -302,8 +319,8 @@ def _check_journal(directory: Path, envelope: Envelope) -> t.Iterator[Problem]:
         head = digest(lines[len(order) - 1]) if 0 < len(order) <= len(lines) else START
         if names != order or head != record["value"]["head"]:
             yield Problem("chain", f"{JOURNAL}, record {number}", "what was sealed before the audit row is not what is there now")
-        if head != envelope.sealed.get("head"):
-            yield Problem("chain", f"{JOURNAL}, record {number}", "the statement names another sealed head")
+        if {"head": head, "records": len(order), "at": record["at"]} != envelope.sealed:
+            yield Problem("chain", f"{JOURNAL}, record {number}", "the statement speaks of another seal")
     if not seals and envelope.sealed:
         yield Problem("chain", JOURNAL, "the statement speaks of a seal that is not there")
 
@@ -326,25 +343,158 @@ def _shapeless(records: t.Sequence[Record]) -> t.Iterator[Problem]:
         known.add(fact)
 
 
-def _check_contents(directory: Path, envelope: Envelope) -> t.Iterator[Problem]:
-    """What the files say of themselves and of each other."""
-    for name in LISTINGS:
+def _check_forms(directory: Path, but: t.Set[str]) -> t.Iterator[Problem]:
+    """Whether the files, C(but) those, are written in the only way, and each listing has the rows that were noted of it."""
+    for name in sorted({*LISTINGS, "oscal.json", "result.json"} - but):
+        data = _read(directory / name)
         try:
-            listings = json.loads(_read(directory / name))["listings"]
+            content = json.loads(data.decode(), parse_constant=_no_constant)
+            _demand(isinstance(content, dict) and pretty(content) == data, "it is not written as it must be")
+            listings = content["listings"] if name in LISTINGS else []
+            _demand(isinstance(listings, list), "it has no list of listings")
             for number, listing in enumerate(listings, start=1):
                 rows = listing["content"]
                 if len(rows) != listing["rows"] or digest(canonical(rows)) != listing["sha256"]:
-                    yield Problem(
-                        "digest", f"{name}, listing {number}", "its rows do not have the number and digest that were noted"
-                    )
+                    place = f"{name}, listing {number}"
+                    yield Problem("digest", place, "its rows do not have the number and digest that were noted")
+        except MalformedError as error:
+            yield Problem("malformed", name, str(error))
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            yield Problem("malformed", name, f"it is not a file of listings ({type(error).__name__})")
+            yield Problem("malformed", name, f"it cannot be read ({type(error).__name__})")
+
+
+def _check_contents(directory: Path, envelope: Envelope, but: t.Set[str]) -> t.Iterator[Problem]:
+    """Where the statement, or a file C(but) those, says something else than the journal."""
+    records = [read_record(line) for line in _read(directory / JOURNAL).split(b"\n")[:-1]]
+    facts = {record["fact"][len("event/") :]: record["value"] for record in records if record["fact"].startswith("event/")}
     try:
-        result = json.loads(_read(directory / "result.json"))
-        if (result["event"], result["result"]) != (envelope.predicate.get("run"), envelope.predicate.get("result")):
-            yield Problem("malformed", "result.json", "it says something else than the statement")
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        yield Problem("malformed", "result.json", f"it is not a result ({type(error).__name__})")
+        predicate = _predicate(facts, envelope.predicate)
+        told = {
+            "before.json": _before(facts, predicate),
+            "after.json": _after(facts, predicate),
+            "result.json": _result(predicate),
+        }
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        yield Problem("malformed", JOURNAL, f"what it tells cannot be followed ({type(error).__name__})")
+        return
+    contents = {name: json.loads(_read(directory / name)) for name in told.keys() - but}
+    for name, content in sorted({**contents, STATEMENT: envelope.predicate}.items()):
+        wanted = told.get(name, predicate)
+        # More than that there is only in the result.
+        names = sorted(wanted if name == "result.json" else {*wanted, *content})
+        differing = [key for key in names if _ordered(key, content.get(key)) != _ordered(key, wanted.get(key))]
+        if differing:
+            yield Problem("malformed", name, f"the journal tells something else of {', '.join(differing)}")
+
+
+def _ordered(key: str, value: t.Any) -> t.Any:
+    """A value to be compared; the order of listings is that of the consoles, of which the journal says nothing."""
+    return sorted(map(pretty, value)) if key == "listings" and isinstance(value, list) else pretty(value)
+
+
+# -- what follows from the journal
+
+
+def _predicate(facts: Record, given: Record) -> Record:
+    """The predicate of the statement: what was C(given), but for what the C(facts) of the event tell."""
+    seal = facts.get("sealed")
+    # Without the ledger a person is locked out all the same, and the event is not opened.
+    unopened = {**given["window"], "event": given["run"], "email": given["subject"], "operator": given["operator"]}
+    opened = facts["opened"] if "opened" in facts or seal is not None else unopened
+    lockouts = [str(fact["at"]) for name, fact in facts.items() if name.startswith("lockout-")]
+    # Before the seal another console may still be open, of which the journal says nothing.
+    waiting = seal is None and given["window"]["lockout"] is None
+    # An event is closed once everything is proved, and not before.
+    result = "complete" if "closed" in facts else "failed" if given["result"] == "failed" else "incomplete"
+    return {
+        **given,
+        "run": opened["event"],
+        "subject": opened["email"],
+        "operator": opened["operator"],
+        "ticket": facts.get("ticket", {}).get("number"),
+        "plan": facts.get("planned"),
+        "approval": facts.get("approved"),
+        "window": {
+            **{name: opened[name] for name in ("notice", "opened", "deadline")},
+            "lockout": max(lockouts) if lockouts and not waiting else None,
+            "ended": facts["closed"]["at"] if "closed" in facts else None,
+        },
+        "result": result,
+        "keyid": given["keyid"] if seal is None else seal.get("keyid"),
+    }
+
+
+def _result(predicate: Record) -> Record:
+    """What of C(result.json) is told by the journal, or by the statement as well."""
+    kept = ("environment", "operator", "ticket", "window", "result")
+    return {"event": predicate["run"], "email": predicate["subject"], **{name: predicate[name] for name in kept}}
+
+
+def _before(facts: Record, predicate: Record) -> Record:
+    """The content of C(before.json)."""
+    before = facts.get("before", {})
+    listings = [
+        _listing(listing, listing["console"], predicate["operator"], _rows_of(before, listing))
+        for listing in before.get("listings", [])
+    ]
+    items = [
+        *(_item("membership", item, item["group"], "removed", facts) for item in before.get("memberships", [])),
+        *(_item("session", item, item["id"], "ended", facts) for item in before.get("sessions", [])),
+    ]
+    return {"event": predicate["run"], "person": predicate["subject"], "listings": listings, "items": items}
+
+
+def _rows_of(before: Record, listing: Record) -> t.List[Record]:
+    return [
+        {name: value for name, value in item.items() if name not in ("console", "account")}
+        for item in before.get(listing["kind"], [])
+        if (item.get("console"), item.get("account")) == (listing["console"], listing["account"])
+    ]
+
+
+def _item(kind: str, item: Record, name: t.Any, verb: str, facts: Record) -> Record:
+    """What became of something that the person had."""
+    lockouts = [fact for key, fact in facts.items() if key.startswith("lockout-") and fact.get("app") == item.get("console")]
+    lockout = lockouts[-1] if lockouts else None
+    outcome = "open"
+    if lockout:
+        outcome = "removed" if name in lockout.get(verb, []) or lockout.get("continued", False) else "already gone"
+    return {
+        "kind": kind,
+        "console": item.get("console", ""),
+        "name": str(name),
+        "facts": {key: value for key, value in item.items() if key != "console"},
+        "outcome": outcome,
+        "at": lockout["at"] if lockout else None,
+    }
+
+
+def _after(facts: Record, predicate: Record) -> Record:
+    """The content of C(after.json): the listings of the last look at each console, which found nothing any more."""
+    latest: t.Dict[str, Record] = {}
+    for name, look in facts.items():
+        console = re.fullmatch(r"recheck[0-9]+-(.+)", name)
+        if console and (console[1] not in latest or _time(look["at"]) > _time(latest[console[1]]["at"])):
+            latest[console[1]] = look
+    listings = [
+        _listing(listing, look["app"], look["by"], []) for look in latest.values() for listing in look.get("listings", [])
+    ]
+    return {"event": predicate["run"], "person": predicate["subject"], "listings": listings}
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def _listing(listing: Record, console: str, operator: str, rows: t.List[Record]) -> Record:
+    kept = ("kind", "query", "parameters", "server", "server_time", "local_time", "rows", "sha256", "collection")
+    return {
+        **{name: listing.get(name) for name in kept},
+        "console": console,
+        "accounts": [listing["account"]],
+        "asked_by": {"role": listing.get("role"), "operator": operator},
+        "content": rows,
+    }
 
 
 def _read(path: Path) -> bytes:
@@ -426,11 +576,29 @@ def _report(options: argparse.Namespace, heads: t.Sequence[t.Any], problems: t.S
     if options.public_key is None:
         nobody = ": nobody did, it is UNSIGNED" if _is_unsigned(options.path) else ""
         yield f"not checked: who signed it{nobody}"
+        yield from _left_open(options.path, anchored=bool(heads))
     if not heads:
         where = "its digest in the ledger" if options.path.is_file() else "the anchors in the audit row and in the ticket"
         yield f"not checked: {where}"
-    word = f"NOT VERIFIED, {len(problems)} problems" if problems else "VERIFIED"
+    word = "VERIFIED IN PART" if options.public_key is None else "VERIFIED"
+    word = f"NOT VERIFIED, {len(problems)} problems" if problems else word
     yield f"{word}: {options.path}"
+
+
+def _left_open(path: Path, *, anchored: bool) -> t.Iterator[str]:
+    """What of a bundle nobody vouches for unless the signature is checked."""
+    if path.is_file():
+        return
+    for what in SIGNED_ONLY:
+        yield f"not checked: {what}: only a signature vouches for it"
+    try:
+        sealed = read_envelope(_read(path / STATEMENT)).sealed.get("records", 0) if anchored else 0
+    except MalformedError:
+        return
+    records = _read(path / JOURNAL).count(b"\n")
+    if records > sealed:
+        which = f"{JOURNAL}, records {sealed + 1} to {records}"
+        yield f"not checked: {which}: only a signature vouches for them, and for what the other files have from them"
 
 
 def _is_unsigned(path: Path) -> bool:

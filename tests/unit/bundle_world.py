@@ -176,7 +176,8 @@ def new_key(seed: int) -> tuple[SigningKey, bytes]:
 def bundle(of: Case, key: SigningKey | None = None) -> dict[str, bytes]:
     """The files of a case, signed with C(key) even if another one was sealed, as a forger would."""
     record = build(of)
-    result = {"event": record["event"], "result": record["result"]}
+    kept = ("event", "environment", "email", "operator", "result", "window", "checkpoints", "credentials", "debts", "not_covered")
+    result = {**{name: record[name] for name in kept}, "ticket": record["ticket"].get("number"), "failures": []}
     files = _bundle.files_of(record, result, of.journal.records)
     files = _bundle.with_statement(files, record, None, None)
     content = json.loads(base64.b64decode(json.loads(files[STATEMENT])["payload"]))

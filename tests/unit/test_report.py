@@ -108,7 +108,8 @@ def test_what_is_open_is_not_said_to_last_until_the_reader_s_now() -> None:
     assert "Window (UTC) 09:00:00Z, not ended notice on 2026-05-19" in words
     # Nothing vouches for these files, and the page does not name anchors that are not there.
     assert "No signing key was configured, and no anchor is written yet: nothing tells whether these files were changed." in words
-    assert "Only the anchors below tell whether these files were changed." in Text(report_html(complete())).words
+    said = "The anchors below cover the sealed journal and what follows from it; nothing vouches for the rest."
+    assert said in Text(report_html(complete())).words
     assert "raptor_app: the store did not take it (unreachable); parked in ssm /raxx/test/parked" in words
 
 

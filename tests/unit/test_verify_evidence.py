@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.raxx.deprovision.plugins.module_utils import _bundle
+from ansible_collections.raxx.deprovision.plugins.module_utils import _verify_evidence as verifier
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import as_bytes, canonical, chain
 from ansible_collections.raxx.deprovision.plugins.module_utils._record import build
 from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence import (
@@ -37,7 +38,7 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .bundle_world import EVENT_FACTS, at, bundle, case, new_key
+from .bundle_world import CLOSING, EMAIL, EVENT_FACTS, PLANNED, SCOPE, at, bundle, case, new_key, without
 
 KEY, PUBLIC = new_key(1)
 CASE = case(keyid=KEY.keyid)
@@ -332,6 +333,166 @@ def test_a_record_that_is_no_fact_is_malformed_and_named(tmp_path: Path, path: t
     records = chained_anew(replaced(decoded(FILES)[JOURNAL], path, other))
     found = check(written(tmp_path, anew(JOURNAL, records)), None, ANCHORS)
     assert ("malformed", f"journal.jsonl, record {path[0] % len(records) + 1}") in {(one.code, one.place) for one in found}
+
+
+PLAN_CASE = case({**EVENT_FACTS, **PLANNED}, keyid=KEY.keyid)
+PLAN_FILES = bundle(PLAN_CASE, KEY)
+PLAN_ANCHORS = [("audit row", PLAN_CASE.journal.sealed["head"])]
+
+
+def test_the_verifier_knows_the_files_of_a_bundle() -> None:
+    assert {*verifier.FILES, STATEMENT} == set(FILES)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_no_file_can_be_replaced_without_the_key(tmp_path: Path, name: str) -> None:
+    """Whoever has no key can make every digest anew, and has no signature for them."""
+    value: Value = decoded(FILES).get(name)
+    changed: t.Any = {
+        JOURNAL: lambda: chained_anew(replaced(value, (-1, "value", "by"), "nobody@raxx.example")),
+        STATEMENT: lambda: replaced(value, ("predicate", "claims"), []),
+        "ocsf.jsonl": lambda: value[:-1],
+        "report.html": lambda: b"<p>All is well.",
+        "report.md": lambda: b"All is well.",
+    }.get(name, lambda: {})
+    for signatures, code in ((None, "signature"), ([], "unsigned")):
+        found = check(written(tmp_path, anew(name, changed(), signatures=signatures)), PUBLIC, ANCHORS)
+        assert code in codes(found)
+
+
+# Each of these is told by the sealed part of the journal, so the anchors cover it.
+ANCHORED: list[tuple[str, tuple[Value, ...], Value]] = [
+    (JOURNAL, (2, "value", "by"), "nobody@raxx.example"),
+    (JOURNAL, (1, "value", "listings"), []),
+    *(
+        ("before.json", path, other)
+        for path, other in [
+            (("event",), "DEPROV-2026-05-19-somebody.else"),
+            (("person",), "somebody.else@raxx.example"),
+            (("listings",), []),
+            (("listings", 0), ...),
+            (("listings", 0, "content", 0, "group"), "other"),
+            (("listings", 0, "asked_by", "operator"), "nobody@raxx.example"),
+            (("listings", 0, "accounts"), [3]),
+            *((("listings", 1, name), "other") for name in ("kind", "console", "query", "parameters", "server", "server_time")),
+            *((("listings", 1, name), "other") for name in ("local_time", "collection", "rows", "sha256")),
+            (("items",), []),
+            (("items", 0), ...),
+            (("items", 2, "outcome"), "already gone"),
+            (("items", 0, "at"), at(1)),
+            (("more",), "other"),
+        ]
+    ),
+    *(
+        ("after.json", path, other)
+        for path, other in [
+            (("listings",), []),
+            (("listings", 0, "server_time"), at(1)),
+            (("listings", 1, "asked_by", "role"), "other"),
+            (("person",), "somebody.else@raxx.example"),
+        ]
+    ),
+    *(("result.json", (name,), "other") for name in ("event", "email", "operator", "ticket", "window", "result")),
+    *(("result.json", ("window", name), at(1)) for name in ("notice", "opened", "lockout", "deadline", "ended")),
+    *((STATEMENT, ("predicate", name), "other") for name in ("run", "subject", "operator", "ticket", "window", "plan")),
+    *((STATEMENT, ("predicate", name), "other") for name in ("approval", "result", "head", "keyid")),
+    *((STATEMENT, ("predicate", "window", name), at(1)) for name in ("notice", "opened", "lockout", "deadline", "ended")),
+    (STATEMENT, ("predicate", "approval", "by"), "nobody@raxx.example"),
+    (STATEMENT, ("predicate", "plan"), None),
+    (STATEMENT, ("predicate", "sealed", "at"), at(1)),
+    (STATEMENT, ("predicate", "sealed", "records"), 3),
+    (STATEMENT, ("predicate", "sealed"), None),
+]
+
+
+@pytest.mark.parametrize(("name", "path", "other"), ANCHORED, ids=[f"{name}: {path}" for name, path, _other in ANCHORED])
+def test_what_the_sealed_journal_tells_is_covered_by_the_anchors_alone(
+    tmp_path: Path, name: str, path: tuple[Value, ...], other: Value
+) -> None:
+    value = replaced(decoded(PLAN_FILES)[name], path, other)
+    value = chained_anew(value) if name == JOURNAL else value
+    found = check(written(tmp_path, anew(name, value, signatures=[], files=PLAN_FILES)), None, PLAN_ANCHORS)
+    # Head and seal are in the journal and in the statement.
+    named = {problem.place.partition(",")[0] for problem in found}
+    assert name in named or (name == STATEMENT and JOURNAL in named)
+    assert codes(found) <= {"malformed", "digest", "chain", "anchor"}
+
+
+def test_rows_that_are_taken_out_with_their_digest_are_missed(tmp_path: Path) -> None:
+    before = decoded(FILES)["before.json"]
+    before["listings"][0].update(content=[], rows=0, sha256=digest(b"[]"))
+    found = check(written(tmp_path, anew("before.json", before)), None, ANCHORS)
+    assert found == [Problem("malformed", "before.json", "the journal tells something else of listings")]
+
+
+@pytest.mark.parametrize("name", sorted(set(FILES) - {STATEMENT}))
+def test_a_statement_names_every_file_and_no_other(tmp_path: Path, name: str) -> None:
+    statement = decoded(FILES)[STATEMENT]
+    statement["subject"] = [subject for subject in statement["subject"] if subject["name"] != name]
+    for present in (True, False):
+        files = anew(STATEMENT, statement)
+        found = check(written(tmp_path, files if present else {**{k: v for k, v in files.items() if k != name}}), None, ANCHORS)
+        assert Problem("digest", name, "the statement does not name this file") in found
+    statement["subject"].append({"name": "more.txt", "digest": {"sha256": digest(b"")}})
+    found = check(written(tmp_path, {**anew(STATEMENT, statement), "more.txt": b""}), None, ANCHORS)
+    assert Problem("digest", "more.txt", "no bundle has this file") in found
+
+
+def test_an_end_that_was_rewritten_behind_the_seal_contradicts_the_files(tmp_path: Path) -> None:
+    records = chained_anew(replaced(decoded(FILES)[JOURNAL], (-1, "value", "at"), at(1)))
+    found = check(written(tmp_path, anew(JOURNAL, records)), None, ANCHORS)
+    assert {(one.code, one.place) for one in found} == {("malformed", STATEMENT), ("malformed", "result.json")}
+
+
+@pytest.mark.parametrize("name", ["before.json", "after.json", "result.json", "oscal.json"])
+def test_a_file_says_each_thing_once(tmp_path: Path, name: str) -> None:
+    """Of two keys of the same name every reader takes another one."""
+    twice = FILES[name].replace(b"{\n", b'{\n  "event": "x",\n  "event": "x",\n', 1)
+    found = check(written(tmp_path, anew(name, twice)), None, ANCHORS)
+    assert ("malformed", name) in {(one.code, one.place) for one in found}
+
+
+OTHER_LOOK = {"recheck2-console": {**EVENT_FACTS["recheck1-console"], "at": at(31), "by": "priya.patel@raxx.example"}}
+SECOND = {name: {**EVENT_FACTS[f"{name}console"], "app": "raxx-second"} for name in ("lockout-", "recheck1-")}
+STAGES: dict[str, dict[str, t.Any]] = {
+    "just opened": {"facts": without(EVENT_FACTS, "lockout-console", "ticket", "recheck1-console"), "closing": {}},
+    "never opened": {"facts": without(EVENT_FACTS, "opened", "ticket", "recheck1-console"), "closing": {}},
+    "not sealed": {"closing": {}},
+    "not closed": {"closing": without(CLOSING, "closed")},
+    "looked again": {"facts": {**EVENT_FACTS, **OTHER_LOOK}},
+    "two consoles": {
+        "facts": {**EVENT_FACTS, **{f"{name}second": fact for name, fact in SECOND.items()}},
+        "consoles": ["second", "console"],
+    },
+    "one console locked": {"closing": {}, "consoles": ["console", "second"]},
+    "nothing listed": {"facts": {**EVENT_FACTS, "before": {"email": EMAIL}}},
+    "planned": {"facts": {**EVENT_FACTS, **PLANNED}},
+}
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_evidence_of_every_stage_is_what_its_journal_tells(tmp_path: Path, stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = dict(STAGES[stage])
+    monkeypatch.setitem(SCOPE, "consoles", made.pop("consoles", ["console"]))
+    made_case = case(**made)
+    heads = [("audit row", made_case.journal.sealed["head"])] if made_case.journal.sealed else []
+    assert check(written(tmp_path, bundle(made_case)), None, heads) == []
+
+
+def test_what_only_the_signature_vouches_for_is_said_by_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = written(tmp_path, anew("report.html", b"<p>All is well."))
+    assert main([str(place), "--without-signature", "--anchor", HEAD]) == 0
+    said = capsys.readouterr().out.splitlines()
+    for name in ("oscal.json", "ocsf.jsonl", "report.html", "report.md", "result.json", STATEMENT):
+        assert any(line.startswith(f"not checked: {name}") for line in said), name
+    sealed, all_of_them = len(CASE.journal.sealed["order"]), len(CASE.journal.records)
+    assert any(line.startswith(f"not checked: journal.jsonl, records {sealed + 1} to {all_of_them}:") for line in said)
+    assert said[-1] == f"VERIFIED IN PART: {place}"
+    main([str(place), "--without-signature"])
+    assert f"not checked: journal.jsonl, records 1 to {all_of_them}:" in capsys.readouterr().out
+    (tmp_path / "public.pem").write_bytes(PUBLIC)
+    main([str(written(tmp_path, FILES)), "--public-key", str(tmp_path / "public.pem"), "--anchor", HEAD])
+    assert "not checked" not in capsys.readouterr().out
 
 
 def test_a_fact_is_noted_once(tmp_path: Path) -> None:
