@@ -143,7 +143,9 @@ def _holds(path: Path, content: bytes) -> bool:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".", delete=False) as file:
+    # A kill leaves the temporary file, which has no place among files of which each is vouched for.
+    whose = f".{path.parent.name}-{path.name}-"
+    with tempfile.NamedTemporaryFile("wb", dir=path.parent.parent, prefix=whose, suffix=".part", delete=False) as file:
         try:
             file.write(content)
             file.flush()
