@@ -57,6 +57,17 @@ def check_email(text: str) -> str:
     return text.lower()
 
 
+def check_operator(text: str) -> str:
+    """C(text) as it is. Raises C(invalid_input) if it is empty, for what is written once must say who answers for it (P2)."""
+    if not text:
+        raise DeprovisionError(
+            "invalid_input",
+            "Nothing was changed. Who runs this is not known.",
+            next_step="Give the operator's address, -e operator=..., and run the same command again.",
+        )
+    return text
+
+
 def event_id(email: str, opened: datetime, taken: int = 0) -> str:
     """C(DEPROV-YYYY-MM-DD-<prefix>) (P4). C(taken) is how many other events of that day and prefix exist already."""
     suffix = f"-{taken + 1}" if taken else ""

@@ -11,7 +11,7 @@ import secrets
 import shutil
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -139,6 +139,10 @@ def _identity(params: Params) -> tuple[str, Check]:
         return f"authenticated as {accounts[0]}"
 
     check = _Probe("P2", "Heroku", look)()
+    if check.state == OUTAGE and not params["operator"]:
+        # Nobody could be held against P1, nor named in the record.
+        unknown = "Who runs this is not known. Give your address, -e operator=..., or wait until Heroku is back."
+        check = replace(check, state=REFUSED, text=f"{check.text} {unknown}")
     return (accounts[0] if accounts else ""), check
 
 

@@ -32,7 +32,7 @@ options:
     elements: str
     required: true
   operator:
-    description: Email address of the person who runs the procedure.
+    description: Email address of the person who runs the procedure. It must not be empty.
     type: str
     required: true
   notice:
@@ -184,7 +184,7 @@ from collections import Counter
 from datetime import datetime
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
-from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event, check_email, event_id
+from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event, check_email, check_operator, event_id
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import EventRecord, Facts, Ledger, current_event, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
@@ -213,6 +213,7 @@ SPEC = (
 
 
 def run(params: Params, check_mode: bool) -> Result:
+    operator = check_operator(params["operator"])
     opened = now()
     notice = parse(params["notice"], "notice") if params["notice"] else opened
     ledger = Ledger.from_params(params) if params["recorded"] else None
@@ -236,10 +237,10 @@ def run(params: Params, check_mode: bool) -> Result:
         if record is None and (ledger is None or check_mode):
             mine = sum(known.event.id.startswith(event_id(email, opened)) for known in records)
             name = event_id(email, opened, mine + namesakes[email])
-            record = EventRecord(Event(name, email, params["operator"], notice, opened), {})
+            record = EventRecord(Event(name, email, operator, notice, opened), {})
         elif record is None:
             record = t.cast(Ledger, ledger).open_event(
-                email, operator=params["operator"], notice=notice, opened=opened, before=before, taken=namesakes[email]
+                email, operator=operator, notice=notice, opened=opened, before=before, taken=namesakes[email]
             )
         facts = _with_statements(ledger, record, stated, check_mode=check_mode)
         event = {

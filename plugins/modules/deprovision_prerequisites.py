@@ -42,7 +42,9 @@ options:
     elements: str
     required: true
   operator:
-    description: Email address of the operator. By default that of the Heroku account.
+    description:
+      - Email address of the operator. By default that of the Heroku account.
+      - Needed while Heroku does not answer whose account it is.
     type: str
   notice:
     description: When the departure was confirmed (RFC 3339). It must not lie in the future.

@@ -50,7 +50,7 @@ options:
     elements: str
     default: []
   operator:
-    description: Email address of the person who runs the procedure.
+    description: Email address of the person who runs the procedure. Needed to begin.
     type: str
     default: ""
   new_event:
@@ -135,7 +135,7 @@ import platform
 import secrets
 from pathlib import Path
 
-from ansible_collections.raxx.deprovision.plugins.module_utils._event import check_email, person_key
+from ansible_collections.raxx.deprovision.plugins.module_utils._event import check_email, check_operator, person_key
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import append
 from ansible_collections.raxx.deprovision.plugins.module_utils._lease import Charge, Lease, Leases
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger, current_event
@@ -158,7 +158,7 @@ SPEC = (
             "journal_directory": {"type": "path"},
             "number": {"type": "int"},
         },
-        required_if=[("state", "begun", ("operator",)), ("state", "ended", ("number",))],
+        required_if=[("state", "ended", ("number",))],
     )
 )
 # What the guard of each later task needs; none of it is a secret.
@@ -174,7 +174,7 @@ def _begin(params: Params, check_mode: bool) -> Result:
     emails = [check_email(text) for text in params["emails"]]
     charge = Charge(
         id=f"run-{at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
-        operator=params["operator"],
+        operator=check_operator(params["operator"]),
         where=platform.node(),
         people=tuple(person_key(email) for email in emails),
         credentials=tuple(params["credentials"]),

@@ -143,6 +143,15 @@ def test_what_is_not_an_address_is_refused(run_main: ModuleRunner, store: t.Any,
     assert parameters(store) == {}
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+def test_an_event_that_nobody_answers_for_is_refused(run_main: ModuleRunner, store: t.Any, recorded: bool) -> None:
+    """P2: who opened it is written once, and an empty name would stay for ever."""
+    outcome = run_main("deprovision_event", {**EVENT, "operator": "", "recorded": recorded})
+    assert outcome.code == "invalid_input"
+    assert "-e operator=" in outcome.result["msg"]
+    assert parameters(store) == {}
+
+
 @pytest.mark.parametrize("notice", ["yesterday", "2026-05-19", "2026-05-19T09:00:00", "2026-13-19T09:00:00Z"])
 def test_a_notice_without_a_clear_time_is_refused(run_main: ModuleRunner, store: t.Any, notice: str) -> None:
     assert run_main("deprovision_event", {**EVENT, "notice": notice}).code == "invalid_input"

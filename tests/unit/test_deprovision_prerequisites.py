@@ -101,6 +101,18 @@ def test_without_console_nothing_can_be_done(run_main: ModuleRunner, answers: di
     assert run_main("deprovision_prerequisites", PARAMS).code == "prerequisites_not_met"
 
 
+def test_nobody_is_locked_out_by_an_operator_whom_nobody_knows(run_main: ModuleRunner, answers: dict[str, t.Any]) -> None:
+    """P1, P2: without Heroku's answer only -e operator says who it is, and whether that is a superadmin."""
+    answers["account"] = UnreachableError("unreachable", "Heroku gave no usable answer.", system="Heroku")
+    outcome = run_main("deprovision_prerequisites", PARAMS)
+    assert outcome.code == "prerequisites_not_met"
+    for words in ("Nothing was changed.", "(P2 Heroku)", "Heroku gave no usable answer.", "-e operator="):
+        assert words in outcome.result["msg"]
+    named = run_main("deprovision_prerequisites", {**PARAMS, "operator": "Priya.Patel@raxx.example"})
+    assert named.result["operator"] == "priya.patel@raxx.example"
+    assert [entry["step"] for entry in named.result["outages"]] == ["P2"]
+
+
 @pytest.mark.parametrize("look", LOOKS)
 def test_a_refusal_anywhere_stops_before_anything_changes(run_main: ModuleRunner, answers: dict[str, t.Any], look: str) -> None:
     answers[look] = ApiError("unauthorized", "It refused the token.", system="It", status=401)

@@ -293,6 +293,15 @@ def test_nothing_is_leased_for_an_event_that_is_closed(run_main: ModuleRunner, s
     assert run_main("deprovision_run", {**RUN, "new_event": True}).result["number"] == 1
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_run_that_nobody_answers_for_is_refused(run_main: ModuleRunner, store: t.Any, recorded: bool) -> None:
+    """P2, I3."""
+    outcome = run_main("deprovision_run", {**RUN, "operator": "", "recorded": recorded})
+    assert outcome.code == "invalid_input"
+    assert "-e operator=" in outcome.result["msg"]
+    assert parameters(store) == {}
+
+
 def test_check_mode_leases_nothing(run_main: ModuleRunner, store: t.Any) -> None:
     outcome = run_main("deprovision_run", RUN, check=True)
     assert (outcome.result["changed"], outcome.result["lease"]) == (True, None)
