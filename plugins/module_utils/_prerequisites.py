@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._attestation import age_words
+from ansible_collections.raxx.deprovision.plugins.module_utils._codes import CODES
 from ansible_collections.raxx.deprovision.plugins.module_utils._console import MEMBERSHIPS, SESSIONS, members_of, plain, revoke
 from ansible_collections.raxx.deprovision.plugins.module_utils._database import url_from_config
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, UnreachableError
@@ -39,13 +40,17 @@ NOTED = "noted"
 
 # Without these nobody can be locked out, so an outage of them ends the run at once.
 _NEEDED_FOR_LOCKOUT = ("Console",)
+# What the lock-out does without: the ledger, the ticket, the apps, and the credentials with their stores.
+_NOT_NEEDED_FOR_LOCKOUT = ("P3", "P4", "Y3", "Y4", "Y5")
+# The tags of a run that does no more than lock somebody out; after a prerequisite that is not met, step 5 is left out.
+_TAGS_OF_LOCKOUT = ({"step1"}, {"step1", "step5"})
 
 
 @dataclass(frozen=True)
 class Check:
     """C(state) is V(met), V(refused) (somebody must mend it), V(outage) or V(noted). C(text) is one line for the operator.
 
-    C(advice) is the text of an outage with what to do next.
+    C(advice) is the text of an outage or a refusal with what to do next and its code.
     """
 
     id: str
@@ -54,6 +59,15 @@ class Check:
     text: str
     code: str = ""
     advice: str = ""
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether it was refused, and the person can be locked out all the same.
+
+        The ticket of somebody else cannot wait: it may be the wrong person who is to be locked out.
+        """
+        wrong_ticket = self.id == "P4" and self.code == "invalid_input"
+        return self.state == REFUSED and self.id in _NOT_NEEDED_FOR_LOCKOUT and not wrong_ticket
 
     def line(self) -> str:
         mark = {MET: "ok", REFUSED: "NO", OUTAGE: "??", NOTED: "!!"}[self.state]
@@ -84,6 +98,15 @@ class Report:
         return " ".join(f"({', '.join(checks)}) {text}" for text, checks in met.items())
 
     @property
+    def next_step(self) -> str:
+        """What to do about refusals, and how to lock the person out in spite of them, if that is possible."""
+        mend = CODES["prerequisites_not_met"].next_step
+        for_a_person = any(check.id == "P1" for check in self.checks)
+        if for_a_person and all(check.can_wait for check in self.refused):
+            return f"{mend} To lock the person out meanwhile, add --tags step1."
+        return mend
+
+    @property
     def outages(self) -> list[Check]:
         return [check for check in self.checks if check.state == OUTAGE]
 
@@ -104,7 +127,8 @@ class _Probe:
         except DeprovisionError as error:
             if error.retryable or isinstance(error, UnreachableError):
                 return Check(self._identifier, self._system, OUTAGE, error.message, error.code, error.as_text())
-            return Check(self._identifier, self._system, REFUSED, f"{error.message} {error.next_step}", error.code)
+            text = f"{error.message} {error.next_step}"
+            return Check(self._identifier, self._system, REFUSED, text, error.code, error.as_text())
 
 
 def inspect(params: Params, check_mode: bool) -> Report:
@@ -127,7 +151,16 @@ def inspect(params: Params, check_mode: bool) -> Report:
     ]
     with ThreadPoolExecutor(max_workers=len(probes)) as pool:
         checks = list(pool.map(lambda probe: probe(), probes))
-    return Report((identity, *checks), people.operator, tuple(people.found.values()))
+    return Report(counted((identity, *checks), params["tags"]), people.operator, tuple(people.found.values()))
+
+
+def counted(checks: t.Sequence[Check], tags: t.Iterable[str]) -> tuple[Check, ...]:
+    """C(checks) as they count in a run with these C(--tags). Pure.
+
+    Whoever wants to lock somebody out and nothing else is not refused for what can wait: it counts as an outage.
+    """
+    alone = set(tags) in _TAGS_OF_LOCKOUT
+    return tuple(replace(check, state=OUTAGE) if alone and check.can_wait else check for check in checks)
 
 
 def _identity(params: Params) -> tuple[str, Check]:
@@ -318,7 +351,7 @@ def _tickets(params: Params, emails: list[str]) -> str:
     found = client.by_number(number)
     if not found:
         raise DeprovisionError(
-            "not_found", f"FreeScout has no ticket {number} (P4).", next_step="Correct -e ticket=... or leave it out."
+            "invalid_input", f"FreeScout has no ticket {number} (P4).", next_step="Correct -e ticket=... or leave it out."
         )
     subject = found[0].subject
     if not is_ticket_subject(subject, emails[0]):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import typing as t
 from dataclasses import dataclass, replace
@@ -34,6 +35,8 @@ Record = t.Mapping[str, t.Any]
 
 # A failure with one of these codes leaves something open rather than wrong.
 _OPEN_ENDED = ("role_separation_off", "proof_inconclusive", "log_inconclusive", "unreachable", "parked")
+# So does a prerequisite that is not met, whatever its code: what needs it was not tried.
+_PREREQUISITE = re.compile(r"[PY]\d")
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,7 @@ class Outcome:
         """The result of the event."""
         if self.progress.complete and (self.closed or not self.failures):
             return "complete"
-        wrong = [failure for failure in self.failures if failure.get("code") not in _OPEN_ENDED]
-        return "failed" if wrong else "incomplete"
+        return "incomplete" if all(_is_open_ended(failure) for failure in self.failures) else "failed"
 
     @property
     def ready_for_audit_row(self) -> bool:
@@ -342,6 +344,10 @@ def _credential(item: Record, covering: t.Sequence[Covering], facts: Facts) -> C
         consumers=tuple(item["consumers"]),
         earlier=tuple(filter(None, earlier)),
     )
+
+
+def _is_open_ended(failure: Record) -> bool:
+    return failure.get("code") in _OPEN_ENDED or _PREREQUISITE.match(failure.get("step", "")) is not None
 
 
 def _damage(chained: EventJournal) -> list[Record]:

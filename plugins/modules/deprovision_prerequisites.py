@@ -13,6 +13,7 @@ description:
   - Looks at every system that the procedure will use, side by side, and reports everything that is wrong at once.
   - A wrong input or a refused credential fails the module; nothing has been changed then. A system that cannot be reached is
     returned in RV(outages), as long as the person can still be locked out, for an outage elsewhere must not delay that.
+  - With O(tags) of the lock-out alone, a refused credential that step 1 does not need is returned there as well.
   - Outside check mode one parameter is written into the ledger's path, read and removed again, to prove that facts can be kept.
 author:
   - Raxx platform team (@raxx)
@@ -95,6 +96,13 @@ options:
       - Path of the ledger in which rehearsals are attested (S5). By default it is that of O(ledger_prefix).
       - How old the last one is becomes a line that never stops a run.
     type: str
+  tags:
+    description:
+      - The tags that were chosen, C(ansible_run_tags). With C(step1) alone, or with C(step5) besides, the run only locks somebody
+        out, and what step 1 does not need (vault, parameter store, FreeScout, apps) cannot refuse it.
+    type: list
+    elements: str
+    default: []
   database_timeout:
     description: Longest wait for the Console database, in seconds.
     type: int
@@ -139,7 +147,8 @@ lines:
   elements: str
   sample: ["ok  P2  Heroku                       authenticated as olivia.osei@raxx.example"]
 outages:
-  description: The systems that could not be reached. The run must stop after step 1 if there are any.
+  description:
+    - The systems that could not be reached, or refused what can wait (O(tags)). The run must stop after step 1 if there are any.
   returned: success
   type: list
   elements: dict
@@ -196,6 +205,7 @@ SPEC = (
             "ticket": {"type": "int"},
             "evidence_path": {"type": "path"},
             "attestation_prefix": {"type": "str"},
+            "tags": {"type": "list", "elements": "str", "default": []},
             "database_timeout": {"type": "int", "default": 10},
         },
         libraries=("requests", "boto3", "psycopg2"),
@@ -209,6 +219,7 @@ def run(params: Params, check_mode: bool) -> Result:
         raise DeprovisionError(
             "prerequisites_not_met",
             "Nothing was changed. " + report.refusals(),
+            next_step=report.next_step,
             details={
                 "lines": [check.line() for check in report.checks],
                 "checks": [{"id": check.id, "system": check.system, "code": check.code} for check in report.refused],

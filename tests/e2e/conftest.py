@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 # Files that `make worlds` runs, and not `make test`, which is to take less than a quarter of an hour.
 FURTHER = {
     "test_attest",
+    "test_lock_out_alone",
     "test_other_worlds",
     "test_outages",
     "test_plan",

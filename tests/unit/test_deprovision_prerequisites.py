@@ -121,6 +121,74 @@ def test_a_refusal_anywhere_stops_before_anything_changes(run_main: ModuleRunner
     assert "It refused the token." in outcome.result["msg"]
 
 
+REFUSAL = ApiError("unauthorized", "It refused the token.", system="It", status=401)
+HINT = "To lock the person out meanwhile, add --tags step1."
+WAITS = ("_credential", "_vault", "_parameter", "_aws", "_tickets", "_app")
+
+
+@pytest.mark.parametrize("tags", [["step1"], ["step1", "step5"]])
+@pytest.mark.parametrize("look", WAITS)
+def test_what_the_lock_out_does_not_need_cannot_refuse_a_run_of_it_alone(
+    run_main: ModuleRunner, answers: dict[str, t.Any], look: str, tags: list[str]
+) -> None:
+    """1a, 1b: the token of the vault has expired, and the person has to go now."""
+    answers[look] = REFUSAL
+    outcome = run_main("deprovision_prerequisites", {**PARAMS, "tags": tags})
+    assert not outcome.failed
+    assert {(entry["code"], entry["message"]) for entry in outcome.result["outages"]} == {("unauthorized", REFUSAL.as_text())}
+    assert outcome.result["ledger_available"] is (look != "_aws")
+    assert any(line.startswith("??") and "It refused the token." in line for line in outcome.result["lines"])
+
+
+@pytest.mark.parametrize("tags", [["all"], ["step1", "step2"], ["step5"]])
+def test_a_run_of_more_than_the_lock_out_is_refused_and_told_how_to_lock_out(
+    run_main: ModuleRunner, answers: dict[str, t.Any], tags: list[str]
+) -> None:
+    answers |= {"_vault": REFUSAL, "_tickets": REFUSAL}
+    outcome = run_main("deprovision_prerequisites", {**PARAMS, "tags": tags})
+    assert outcome.code == "prerequisites_not_met"
+    assert HINT in outcome.result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("look", "refusal"),
+    [
+        ("account", REFUSAL),
+        ("_console", REFUSAL),
+        ("_console", UnreachableError("unreachable", "No connection.", system="Console database")),
+        ("_evidence", DeprovisionError("evidence_not_written", "No evidence can be written.")),
+        ("_inventory", DeprovisionError("invalid_input", "It has a gap.")),
+        ("_tickets", DeprovisionError("invalid_input", "The ticket is that of somebody else.")),
+    ],
+)
+def test_what_the_lock_out_needs_refuses_it_too(
+    run_main: ModuleRunner, monkeypatch: pytest.MonkeyPatch, answers: dict[str, t.Any], look: str, refusal: DeprovisionError
+) -> None:
+    """P1, P2, I14. No hint is given, for it would not help."""
+
+    def refuse(*_arguments: t.Any) -> t.Any:
+        raise refusal
+
+    answers["_vault"] = REFUSAL
+    if look == "account":
+        answers[look] = refusal
+    else:
+        monkeypatch.setattr(_prerequisites, look, refuse)
+    for tags in (["step1"], ["all"]):
+        outcome = run_main("deprovision_prerequisites", {**PARAMS, "tags": tags})
+        assert outcome.code == "prerequisites_not_met"
+        assert refusal.message in outcome.result["msg"]
+        assert HINT not in outcome.result["msg"]
+
+
+def test_a_rotation_without_a_leaver_is_told_of_no_lock_out(run_main: ModuleRunner, answers: dict[str, t.Any]) -> None:
+    """E5."""
+    answers["_vault"] = REFUSAL
+    outcome = run_main("deprovision_prerequisites", {**PARAMS, "emails": [], "consoles": []})
+    assert outcome.code == "prerequisites_not_met"
+    assert HINT not in outcome.result["msg"]
+
+
 @pytest.mark.parametrize(
     ("option", "value"), [("emails", ["jordan"]), ("operator", "o'hara"), ("notice", "now"), ("notice", "2999-01-01T00:00:00Z")]
 )

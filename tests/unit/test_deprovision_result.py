@@ -170,6 +170,16 @@ def test_without_a_ledger_only_the_failures_are_known(run_main: ModuleRunner, ev
     assert outcome.result["verdict"].startswith("INCOMPLETE")
 
 
+@pytest.mark.parametrize(("step", "code"), [("Y4", "unauthorized"), ("P3", "rate_limited"), ("P4", "forbidden")])
+def test_a_prerequisite_that_is_not_met_leaves_something_open(
+    run_main: ModuleRunner, event: Params, asked: Params, step: str, code: str
+) -> None:
+    """Nothing went wrong that was tried: a run of the lock-out alone does without it."""
+    failure = {"host": "It", "step": step, "code": code, "message": "It refused the token."}
+    outcome = run_main("deprovision_result", {**asked, "failures": [failure]})
+    assert (outcome.result["good"], outcome.result["verdict"].split(":")[0]) == (False, "INCOMPLETE")
+
+
 def test_a_time_that_is_none_is_refused(run_main: ModuleRunner, asked: Params) -> None:
     asked["events"][0]["notice"] = "soon"
     assert run_main("deprovision_result", asked).code == "invalid_input"
