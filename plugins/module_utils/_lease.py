@@ -20,7 +20,7 @@ import time
 import typing as t
 from dataclasses import asdict, dataclass, field, replace
 
-from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, UnreachableError
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import RETRY_DELAYS, SYSTEM, Parameter, SsmClient, from_params
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now, parse
 from ansible_collections.raxx.deprovision.plugins.module_utils._values import encode
@@ -146,7 +146,10 @@ class Leases:
             with contextlib.suppress(DeprovisionError):
                 self.end(mine)
             raise
-        return self._put(replace(mine, floor=min([mine.number, *running]))), taken
+        # Without it the next run only has more to read.
+        with contextlib.suppress(UnreachableError):
+            mine = self._put(replace(mine, floor=min([mine.number, *running])))
+        return mine, taken
 
     def _clear(self, mine: Lease) -> tuple[list[int], list[Lease]]:
         """The numbers of the earlier runs that are not in the way of C(mine), and those that had to be taken over."""
@@ -219,7 +222,8 @@ class Leases:
             number += 1
             lease = Lease(number, charge, at, at)
             if self._store.create(self._name(number, LEASE), lease.encode()):
-                self._store.put(f"{self._base}/{LATEST}", str(number), secure=False)
+                with contextlib.suppress(UnreachableError):  # a hint: the next run finds its number all the same
+                    self._store.put(f"{self._base}/{LATEST}", str(number), secure=False)
                 return self.read(number)
 
     def _running_before(self, number: int) -> list[int]:

@@ -312,14 +312,7 @@ def _attested(params: Params) -> dict[str, Facts]:
 
 
 def _write_canary(client: SsmClient, name: str) -> None:
-    try:
-        client.create(name, "canary", secure=True)
-    except UnreachableError as error:
-        # One lost answer is no outage; taken for one, it would cost the record of what the person had.
-        if not error.outcome_unknown:
-            raise
-        if client.get(name) is None:
-            client.create(name, "canary", secure=True)
+    client.create(name, "canary", secure=True)
     # Read as the ledger's facts are, which takes a right that nothing needs before the lock-out.
     written = client.get_many([name]).get(name)
     # That it can be written is proved by now; one that stays all the same is worth nothing to anybody.

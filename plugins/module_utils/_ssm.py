@@ -195,15 +195,24 @@ class SsmClient:
     def create(self, name: str, value: str, *, secure: bool = False) -> bool:
         """Writes C(name) unless it exists. Returns V(False) if it exists. This is atomic: of several callers one wins.
 
-        If no answer arrives, the parameter is read; a value equal to C(value) counts as created, so let values be distinct.
+        If no answer arrives, the parameter is read; a value equal to C(value) counts as created, so let values be distinct. If it
+        is seen that there is none, the call is made once more: whichever of the two is carried out, the outcome is the same.
         """
-        try:
-            self.put(name, value, secure=secure, overwrite=False)
-        except ApiError as error:
-            if error.details["aws_code"] == "ParameterAlreadyExists":
-                return False
-            raise
-        return True
+        lost = False
+        while True:
+            try:
+                self.put(name, value, secure=secure, overwrite=False)
+            except UnreachableError as error:
+                if lost or not error.outcome_unknown or not self._is_absent(name):
+                    raise
+                lost = True
+            except ApiError as error:
+                if error.details["aws_code"] != "ParameterAlreadyExists":
+                    raise
+                stored = self.get(name) if lost else None
+                return stored is not None and stored.value == value
+            else:
+                return True
 
     def delete(self, name: str) -> bool:
         """Deletes C(name). Returns V(False) if it does not exist."""
@@ -224,6 +233,13 @@ class SsmClient:
             return self.get(name)
         except DeprovisionError:
             return None
+
+    def _is_absent(self, name: str) -> bool:
+        """Whether the store was seen to have no such parameter."""
+        try:
+            return self.get(name) is None
+        except DeprovisionError:
+            return False
 
     def _call(self, operation: str, subject: str, *, write: bool = False, client: t.Any = None, **arguments: t.Any) -> t.Any:
         """Makes one call, again only where that is safe. C(subject) is the parameter that the message names."""

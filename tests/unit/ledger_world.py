@@ -8,6 +8,8 @@ import typing as t
 
 import boto3
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ConnectionClosedError
 from moto import mock_aws
 
 if t.TYPE_CHECKING:
@@ -32,6 +34,21 @@ def store(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[t.Any]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-access-key")
     with mock_aws():
         yield boto3.client("ssm", region_name="us-east-1")
+
+
+def lose_answer(monkeypatch: pytest.MonkeyPatch, number: int) -> list[str]:
+    """Lets the write with this number (from 0 on) get no answer and have no effect. Returns a list of all that are tried."""
+    call, tried = BaseClient._make_api_call, []  # type: ignore[attr-defined]
+
+    def lossy(self: t.Any, operation: str, arguments: t.Any) -> t.Any:
+        if operation == "PutParameter":
+            tried.append(arguments["Name"])
+            if len(tried) == number + 1:
+                raise ConnectionClosedError(endpoint_url="https://ssm.example")
+        return call(self, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", lossy)
+    return tried
 
 
 def parameters(store: t.Any) -> dict[str, str]:

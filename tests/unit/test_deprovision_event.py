@@ -9,7 +9,7 @@ import typing as t
 import pytest
 
 from .conftest import ModuleRunner
-from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, note, parameters
+from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, lose_answer, note, parameters
 
 NOTICE = "2026-05-19T09:00:00.000000Z"
 PERSON = {"email": EMAIL, "memberships": [{"group": "audit-reader"}], "sessions": []}
@@ -120,6 +120,18 @@ def test_without_a_ledger_the_event_is_made_up(run_main: ModuleRunner) -> None:
     """An outage of AWS must not delay the lock-out."""
     outcome = run_main("deprovision_event", {**EVENT, "recorded": False})
     assert (outcome.result["changed"], outcome.result["events"][0]["email"]) == (False, EMAIL)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_one_lost_answer_does_not_cost_the_event(
+    run_main: ModuleRunner, store: t.Any, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """I12: the person would be locked out without it, and what they had would be on no record."""
+    tried = lose_answer(monkeypatch, number)
+    event = run_main("deprovision_event", {**EVENT, "people": [PERSON], "plan": PLAN}).result["events"][0]
+    assert len(tried) == 5
+    assert (event["facts"]["before"], event["facts"]["planned"]["digest"]) == (PERSON, PLAN)
+    assert len(parameters(store)) == 4
 
 
 def test_a_long_listing_is_kept_whole(run_main: ModuleRunner, store: t.Any) -> None:

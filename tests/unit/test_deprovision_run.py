@@ -24,7 +24,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SsmCl
 
 from .conftest import ModuleRunner
 from .heroku_answers import API, KEY
-from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, note, parameters
+from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, lose_answer, note, parameters
 
 PATIENCE = 1.5  # seconds; the clock is moto's, so it is the real one
 OTHER = "priya.patel@raxx.example"
@@ -172,6 +172,20 @@ def test_a_worker_that_outlives_its_run_keeps_nobody_waiting(
         with pytest.raises(DeprovisionError):
             before_write("Heroku", "PATCH /apps/x/config-vars")
     assert [taken["number"] for taken in second["taken_over"]] == [1]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_one_lost_answer_does_not_cost_the_lease(
+    run_main: ModuleRunner, store: t.Any, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """I3, I12."""
+    tried = lose_answer(monkeypatch, number)
+    first = run_main("deprovision_run", RUN).result
+    assert len(tried) > number
+    assert first["number"] == 1
+    write_as(first)
+    assert run_main("deprovision_run", {"ledger_prefix": PREFIX, "state": "ended", "number": 1}).result["changed"]
+    assert run_main("deprovision_run", RUN).result["number"] == 2
 
 
 def test_the_lock_out_waits_for_nobody(run_main: ModuleRunner, store: t.Any) -> None:

@@ -343,7 +343,8 @@ class TestClient:
     ) -> None:
         """I4."""
         aws.add_client_error("put_parameter", "InternalServerError", http_status_code=500, expected_params=self.FACT)
-        aws.add_response("get_parameter", {"Parameter": parameter(stored, 1, "String", "/l/opened")})
+        for __ in range(1 if created else 2):
+            aws.add_response("get_parameter", {"Parameter": parameter(stored, 1, "String", "/l/opened")})
         if created:
             assert client.create("/l/opened", "run 1") is True
         else:
@@ -353,7 +354,8 @@ class TestClient:
 
     def test_create_without_an_answer_and_without_sight_stays_unknown(self, aws: Stubber, client: _ssm.SsmClient) -> None:
         aws.add_client_error("put_parameter", "InternalServerError", http_status_code=500)
-        aws.add_client_error("get_parameter", "AccessDeniedException", http_status_code=400)
+        for __ in range(2):
+            aws.add_client_error("get_parameter", "AccessDeniedException", http_status_code=400)
         with pytest.raises(DeprovisionError) as caught:
             client.create("/l/opened", "run 1")
         assert (caught.value.code, caught.value.outcome_unknown) == ("unreachable", True)
@@ -387,11 +389,27 @@ class TestClient:
         assert caught.value.code == "unreachable"
 
     def test_create_with_a_garbled_answer_observes(self, aws: Stubber, client: _ssm.SsmClient) -> None:
-        aws.add_response("put_parameter", {}, self.FACT)
-        aws.add_client_error("get_parameter", "ParameterNotFound", http_status_code=400)
+        """I4: and is made once more, for it is seen that nothing is there. Twice is no accident."""
+        for looks in (2, 1):
+            aws.add_response("put_parameter", {}, self.FACT)
+            for __ in range(looks):
+                aws.add_client_error("get_parameter", "ParameterNotFound", http_status_code=400)
         with pytest.raises(DeprovisionError) as caught:
             client.create("/l/opened", "run 1")
         assert caught.value.outcome_unknown
+
+    @pytest.mark.parametrize("late", [False, True])
+    def test_create_is_made_once_more_where_nothing_is(self, aws: Stubber, client: _ssm.SsmClient, late: bool) -> None:
+        """I4: the first call may still be carried out meanwhile, and then it was this one's."""
+        aws.add_client_error("put_parameter", "InternalServerError", http_status_code=500, expected_params=self.FACT)
+        for __ in range(2):
+            aws.add_client_error("get_parameter", "ParameterNotFound", http_status_code=400)
+        if late:
+            aws.add_client_error("put_parameter", "ParameterAlreadyExists", http_status_code=400, expected_params=self.FACT)
+            aws.add_response("get_parameter", {"Parameter": parameter("run 1", 1, "String", "/l/opened")})
+        else:
+            aws.add_response("put_parameter", {"Version": 1}, self.FACT)
+        assert client.create("/l/opened", "run 1") is True
 
     def test_delete_of_nothing(self, aws: Stubber, client: _ssm.SsmClient) -> None:
         aws.add_client_error("delete_parameter", "ParameterNotFound", http_status_code=400)
