@@ -233,6 +233,10 @@ CODES: dict[str, Code] = {
         "The audit table refused the row, or is not as the procedure knows it.",
         "Stop and escalate; only the row is missing. When the table is right, run the same command again.",
     ),
+    "debt_left": Code(
+        "Something is still owed: a parked URL, an app on the owner's credential, or a rollback that is not finished.",
+        "Give the command that each debt names; playbooks/sync_vault.yml lists them.",
+    ),
     # The run
     "run_in_progress": Code(
         "Another run works on the same person or credential, and is alive.",

@@ -212,6 +212,13 @@ class Ledger:
             earlier = self.rotation(rotation.credential, earlier.number - 1) if earlier.previous_begun else None
         return found
 
+    def parked_before(self, newest: Rotation) -> list[Rotation]:
+        """The rotations before C(newest) whose parked copy was never removed, oldest first."""
+        bases = {number: self._rotation(newest.credential, number) for number in range(1, newest.number)}
+        known = self._values([f"{base}/{fact}" for base in bases.values() for fact in ("parked", "unparked")])
+        left = [number for number, base in bases.items() if f"{base}/parked" in known and f"{base}/unparked" not in known]
+        return [rotation for number in left if (rotation := self.rotation(newest.credential, number))]
+
     def recent_rotation(self, credential: str, since: datetime) -> Rotation | None:
         """The newest rotation of the credential, if it covers C(since)."""
         newest = self.newest_rotation(credential)
@@ -242,6 +249,7 @@ class Ledger:
             # Clocks differ: a rotation that is begun for an event never counts as begun before it.
             intent = {
                 "at": format_time(max(at, since)),
+                "since": format_time(since),
                 "event": event,
                 "operator": operator,
                 "fingerprint": fingerprint(url, key),

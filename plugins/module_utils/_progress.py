@@ -331,13 +331,24 @@ def separation_debt(app: str, owed: Facts) -> dict[str, t.Any]:
 
 
 def rollback_debt(credential: str, facts: Facts) -> dict[str, t.Any] | None:
-    """The rotation of a rollback (E5) that was begun and never proved to its end: until the last log window of its apps."""
+    """The rotation of a rollback (E5) that is not finished: until the last log window of its apps, and while its URL is parked.
+
+    C(since) is when the rollback began, which every credential that it rotates has in common.
+    """
     intent = facts["intent"]
     apps = [name.partition("-")[2] for name in facts if name.startswith("distributed-")]
-    finished = "dead" in facts and all(f"verified-{app}" in facts for app in apps)
+    proved = "dead" in facts and all(f"verified-{app}" in facts for app in apps)
+    finished = proved and not Credential(credential, 0, facts).debt()
     if finished or not intent["event"].startswith(ROLLBACK):
         return None
-    return {"credential": credential, "kind": "rollback", "since": intent["at"], "by": intent["operator"]}
+    return {"credential": credential, "kind": "rollback", "since": intent["since"], "by": intent["operator"]}
+
+
+def superseded_debt(credential: str, number: int, facts: Facts) -> dict[str, t.Any]:
+    """The parked copy of a rotation that another one has followed since: a secret that nobody needs (I15)."""
+    parked = facts["parked"]
+    place = {"name": parked["name"], "since": parked["at"]}
+    return {"credential": credential, "kind": "superseded", **place, "rotation": number}
 
 
 def debt_words(debt: t.Mapping[str, t.Any], since: str) -> str:
@@ -351,6 +362,11 @@ def debt_words(debt: t.Mapping[str, t.Any], since: str) -> str:
         return (
             f"The rotation of {debt['credential']} in a rollback is not finished since {since}, begun by {debt['by']} (E5)."
             " playbooks/rollback.yml continues it; with -e new_rotation=true it rotates once more instead."
+        )
+    if debt["kind"] == "superseded":
+        return (
+            f"A copy of an earlier URL of {debt['credential']} is left in ssm {debt['name']} since {since}."
+            " playbooks/sync_vault.yml removes it once the store has the present one."
         )
     return (
         f"The URL of {debt['credential']} is parked in {debt['kind']} {debt['name']} since {since}, because its store did not"

@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Reads from the ledger which credentials have their URL parked because their store did not take it (2b), and which people have
     an open event that waits for that.
+  - Every rotation is looked at. A copy that an earlier one has left is owed until it is removed, although no store wants it.
   - Reads also which apps work on the owner's credential (E6), and which rotations of a rollback were never finished (E5).
 author:
   - Raxx platform team (@raxx)
@@ -46,6 +47,8 @@ debts:
     - What is parked, where, since when and why (a code).
     - For an app that works on the owner's credential, C(app), C(kind) (V(role_separation)), C(since) and C(by).
     - For a rotation of a rollback that is not finished, C(credential), C(kind) (V(rollback)), C(since) and C(by).
+    - For a parked copy that an earlier rotation has left, C(credential), C(kind) (V(superseded)), C(name), C(since) and
+      C(rotation).
   returned: success
   type: list
   elements: dict
@@ -55,8 +58,25 @@ debts:
       name: /raxx/prod/raptor/RAPTOR_APP_DB_URL
       since: "2026-05-19T09:14:00.000000Z"
       code: unreachable
+parked:
+  description: The credentials whose present URL is parked.
+  returned: success
+  type: list
+  elements: str
+  sample: [raptor_app]
+superseded:
+  description: Those of RV(debts) that may be removed at once, for the store has the present URL and nothing else is parked.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - credential: raptor_app
+      kind: superseded
+      name: /raxx/prod/raptor/RAPTOR_APP_DB_URL
+      since: "2026-05-12T09:14:00.000000Z"
+      rotation: 11
 rollback_since:
-  description: When the oldest rotation of a rollback that is not finished was begun (UTC, RFC 3339), or V(null).
+  description: When the oldest rollback that is not finished was begun (UTC, RFC 3339), or V(null).
   returned: success
   type: str
   sample: "2026-05-19T10:02:11.000000Z"
@@ -90,6 +110,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._progress import 
     debt_words,
     rollback_debt,
     separation_debt,
+    superseded_debt,
 )
 
 SPEC = AWS + LEDGER + Spec(options={"credentials": {"type": "list", "elements": "str", "required": True}})
@@ -98,22 +119,30 @@ SPEC = AWS + LEDGER + Spec(options={"credentials": {"type": "list", "elements": 
 def run(params: Params, check_mode: bool) -> Result:
     ledger = Ledger.from_params(params)
     newest = [rotation for rotation in map(ledger.newest_rotation, params["credentials"]) if rotation]
-    parked = [(rotation, debt) for rotation in newest for debt in Credential(rotation.credential, 0, rotation.facts).debts()]
-    owing = [rotation for rotation, debt in parked if debt]
+    present = {rotation.credential: Credential(rotation.credential, 0, rotation.facts) for rotation in newest}
+    parked = {name: debt for name, credential in present.items() for debt in credential.debts()}
+    # The place may be the same: what is parked now must not be removed as what was parked once.
+    stored = [name for name, credential in present.items() if credential.has("stored") and name not in parked]
+    earlier = [left for rotation in newest for left in ledger.parked_before(rotation)]
+    superseded = [superseded_debt(left.credential, left.number, left.facts) for left in earlier]
     rollbacks = [debt for rotation in newest if (debt := rollback_debt(rotation.credential, rotation.facts))]
+    owing = [*(rotation for rotation in newest if rotation.credential in parked), *earlier]
     waiting = [
         record
         for record in (ledger.open_events() if owing else [])
         if any(rotation.begun >= record.event.opened for rotation in owing)
     ]
     debts = [
-        *(debt for _rotation, debt in parked if debt),
+        *parked.values(),
+        *superseded,
         *(separation_debt(app, owed) for app, owed in ledger.role_separation_debts().items()),
         *rollbacks,
     ]
     return {
         "changed": False,
         "debts": debts,
+        "parked": list(parked),
+        "superseded": [debt for debt in superseded if debt["credential"] in stored],
         "rollback_since": min((debt["since"] for debt in rollbacks), default=None),
         "emails": list(dict.fromkeys(record.event.email for record in waiting)),
         "direct_database_access": any(not any(name.startswith("waiver-") for name in record.facts) for record in waiting),

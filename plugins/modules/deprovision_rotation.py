@@ -81,6 +81,7 @@ facts:
   sample:
     intent:
       at: "2026-05-19T09:13:00.000000Z"
+      since: "2026-05-19T09:12:00.000000Z"
       event: DEPROV-2026-05-19-jordan.smith
       operator: olivia.osei@raxx.example
       fingerprint: 0f2b6c9a8d7e4f1032547698badcfe10

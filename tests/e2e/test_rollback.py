@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from tests.e2e.runs import deprovision
-from tests.e2e.world import CONFIG_VARS, LEAVER, OPERATOR, Sandbox, login_state
+from tests.e2e.world import CONFIG_VARS, LEAVER, OPERATOR, Sandbox, facts, login_state
 
 FLAG = "FLAG_RAPTOR_APP_ROLE_SEPARATION"
 PLAYBOOK = "playbooks/rollback.yml"
+SYNC = "playbooks/sync_vault.yml"
+PARKED = "/raxx/sandbox/raptor/RAPTOR_APP_DB_URL"
 
 
 def test_another_rotation_is_the_way_back(sandbox: Sandbox) -> None:
@@ -41,6 +43,33 @@ def test_a_rollback_that_was_cut_short_is_continued(sandbox: Sandbox) -> None:
     assert done.status == 0, done.output
     assert sandbox.rotations() == {name: number + 1 for name, number in rotations.items()}
     assert sandbox.vault() == sandbox.credential_url("raptor_app") == sandbox.config()["RAPTOR_APP_DATABASE_URL"]
+
+
+def test_a_url_that_a_rollback_has_parked_is_paid_although_no_event_waits_for_it(sandbox: Sandbox) -> None:
+    """E5, 2b, I15: and until then nobody is told that nothing is owed. What an earlier rotation has parked goes with it."""
+    rotations = sandbox.rotations()
+    sandbox.fault("infisical", ".", "error", method="PATCH")
+    try:
+        parked = deprovision(sandbox, None, playbook=PLAYBOOK, limit="raptor_app")
+        once_more = deprovision(sandbox, None, playbook=PLAYBOOK, limit="raptor_app", new_rotation=True)
+        unpaid = deprovision(sandbox, None, playbook=SYNC)
+    finally:
+        sandbox.mend()
+    for run in (parked, once_more, unpaid):
+        assert run.status != 0, run.output
+        assert f"The URL is parked in {PARKED}" in run.last_line
+    assert sandbox.serves()
+
+    paid = deprovision(sandbox, None, playbook=SYNC)
+    assert paid.status == 0, paid.output
+    assert sandbox.rotations() == {**rotations, "raptor_app": rotations["raptor_app"] + 2}
+    assert sandbox.vault() == sandbox.credential_url("raptor_app")
+    after = sandbox.dump()
+    assert PARKED not in [entry["name"] for entry in after["ssm"]]
+    known = facts(after, "credentials/raptor_app")
+    assert [len([name for name in known if name.endswith(f"/{fact}")]) for fact in ("parked", "unparked")] == [2, 2]
+    again = deprovision(sandbox, None, playbook=SYNC)
+    assert (again.status, again.changed, "nothing is owed" in again.output) == (0, {}, True), again.output
 
 
 def test_an_app_that_works_on_the_owners_credential_is_not_verified(sandbox: Sandbox) -> None:

@@ -30,6 +30,19 @@ def rotate(run_main: ModuleRunner, event: dict[str, t.Any]) -> int:
     return int(run_main("deprovision_rotation", claim).result["number"])
 
 
+def roll_back(run_main: ModuleRunner, credential: str, since: str) -> dict[str, t.Any]:
+    """Begins the rotation of a rollback, and returns where its facts belong."""
+    claim = {
+        "ledger_prefix": PREFIX,
+        "credential": credential,
+        "since": since,
+        "url": f"postgres://{credential}:old@db.example:5432/raptor",
+        "event": "ROLLBACK-2026-05-19",
+        "operator": OPERATOR,
+    }
+    return {"credential": credential, "rotation": run_main("deprovision_rotation", claim).result["number"]}
+
+
 def test_nothing_is_owed_at_first(run_main: ModuleRunner, store: t.Any) -> None:
     found = run_main("deprovision_debts", DEBTS).result
     assert (found["debts"], found["emails"], found["lines"]) == ([], [], ["nothing is owed"])
@@ -63,15 +76,7 @@ def test_who_had_no_direct_access_is_not_given_more_to_do(run_main: ModuleRunner
 
 def test_a_rollback_is_owed_until_its_last_log_window(run_main: ModuleRunner, store: t.Any) -> None:
     """E5."""
-    claim = {
-        "ledger_prefix": PREFIX,
-        "credential": "raptor_app",
-        "since": "2026-05-19T09:14:00Z",
-        "url": "postgres://raptor_app:old@db.example:5432/raptor",
-        "event": "ROLLBACK-2026-05-19",
-        "operator": OPERATOR,
-    }
-    where = {"credential": "raptor_app", "rotation": run_main("deprovision_rotation", claim).result["number"]}
+    where = roll_back(run_main, "raptor_app", "2026-05-19T09:14:00Z")
     begun = run_main("deprovision_debts", DEBTS).result
     assert [(debt["credential"], debt["kind"], debt["by"]) for debt in begun["debts"]] == [("raptor_app", "rollback", OPERATOR)]
     assert begun["rollback_since"] == begun["debts"][0]["since"]
@@ -82,6 +87,45 @@ def test_a_rollback_is_owed_until_its_last_log_window(run_main: ModuleRunner, st
     record(run_main, {"verified-raptor": {}}, **where)
     ended = run_main("deprovision_debts", DEBTS).result
     assert (ended["debts"], ended["rollback_since"]) == ([], None)
+
+
+PROVED: dict[str, t.Any] = {"settled": {}, "live": {}, "distributed-raptor": {}, "dead": {}, "verified-raptor": {}}
+BEGAN = "2026-05-19T09:14:00.000000Z"
+
+
+def test_a_rollback_is_owed_while_its_url_is_parked(run_main: ModuleRunner, store: t.Any) -> None:
+    """E5, 2b: proved to its end, and still not finished. What another credential has in common with it is when it began."""
+    where = roll_back(run_main, "raptor_app", BEGAN)
+    record(run_main, {**PROVED, "parked": PARKED}, **where)
+    record(run_main, {**PROVED, "stored": {}}, **roll_back(run_main, "audit_archiver", BEGAN))
+    found = run_main("deprovision_debts", DEBTS).result
+    assert [(debt["credential"], debt["kind"]) for debt in found["debts"]] == [("raptor_app", "ssm"), ("raptor_app", "rollback")]
+    assert (found["rollback_since"], found["parked"], found["emails"]) == (BEGAN, ["raptor_app"], [])
+
+    record(run_main, {"stored": {}, "unparked": {}}, **where)
+    paid = run_main("deprovision_debts", DEBTS).result
+    assert (paid["debts"], paid["rollback_since"], paid["parked"]) == ([], None, [])
+
+
+def test_a_copy_that_an_earlier_rotation_has_left_is_owed_until_it_is_removed(run_main: ModuleRunner, store: t.Any) -> None:
+    """2b, I15: it may be removed once the store has the present URL; till then the same place may be in use."""
+    event = run_main("deprovision_event", EVENT).result["events"][0]
+    first = {"credential": "raptor_app", "rotation": rotate(run_main, event)}
+    record(run_main, {**PROVED, "parked": PARKED}, **first)
+    second = roll_back(run_main, "raptor_app", "2999-05-19T09:14:00Z")
+    begun = run_main("deprovision_debts", DEBTS).result
+    assert [(debt["kind"], debt.get("rotation")) for debt in begun["debts"]] == [("superseded", 1), ("rollback", None)]
+    assert (begun["superseded"], begun["parked"], begun["emails"]) == ([], [], [EMAIL])
+    assert f"left in ssm {PARKED['name']} since" in begun["lines"][0]
+
+    record(run_main, {**PROVED, "parked": PARKED}, **second)
+    assert run_main("deprovision_debts", DEBTS).result["superseded"] == []
+    record(run_main, {"stored": {}, "unparked": {}}, **second)
+    (left,) = run_main("deprovision_debts", DEBTS).result["superseded"]
+    assert (left["credential"], left["rotation"], left["name"]) == ("raptor_app", 1, PARKED["name"])
+
+    record(run_main, {"unparked": {}}, **first)
+    assert run_main("deprovision_debts", DEBTS).result["debts"] == []
 
 
 def test_a_ledger_that_cannot_be_read_is_no_clean_sheet(run_main: ModuleRunner, store: t.Any) -> None:
