@@ -107,7 +107,7 @@ CODES: dict[str, Code] = {
         "Check that every consumer has the new credential; a dyno that logs this still uses an old one.",
     ),
     "grant_drift": Code(
-        "The app's log shows that the role lacks a right. This is not an authentication failure.",
+        "The role lacks a right, as a probe or the app's log shows. Its credential works; this is not an authentication failure.",
         "Re-apply the role's grants, then run the same command again.",
     ),
     "log_inconclusive": Code(

@@ -70,6 +70,15 @@ def works(new: ProbeResult, expected_user: str, forbidden_asked: bool) -> tuple[
     return True, ""
 
 
+def lacks_right(answer: ProbeResult, expected_user: str) -> bool:
+    """Whether everything about the log-in is right, and the role still may not do what it must: its grants have drifted."""
+    return (
+        answer.outcome == LOGS_IN
+        and (answer.current_user, answer.session_user) == (expected_user, expected_user)
+        and answer.permitted_sqlstate == FORBIDDEN
+    )
+
+
 def judge(
     new: ProbeResult,
     control: ProbeResult,
@@ -92,9 +101,7 @@ def judge(
     if old and accepted:
         return Verdict(live, False, OBSERVED, "old_credential_alive", f"The old password is accepted: {_answer(old)}.")
     if live is False:
-        return Verdict(
-            False, None, OBSERVED, "new_credential_not_live", f"The new credential of {expected_user} is not live: {why}."
-        )
+        return Verdict(False, None, OBSERVED, *_not_live(new, expected_user, why, handed_out=want_dead))
     unclear = [
         f"{name} ends in {_answer(answer)}" for name, answer in (("control", control), ("old", old))
         if answer and password_accepted(answer) is None
@@ -108,6 +115,14 @@ def judge(
     if want_dead and old is None:
         return Verdict(True, None, NOT_PROVED)
     return Verdict(True, True if want_dead else None, OBSERVED)
+
+
+def _not_live(new: ProbeResult, user: str, why: str, *, handed_out: bool) -> tuple[str, str]:
+    """The code, and what it is about a new credential that does not work as it must."""
+    if not lacks_right(new, user):
+        return "new_credential_not_live", f"The new credential of {user} is not live: {why}."
+    state = "the apps have it" if handed_out else "it is in its store or parked, and was not handed out by this run"
+    return "grant_drift", f"The credential of {user} works, but the role lacks a right: {why}; {state}."
 
 
 def _unless_passing(sqlstate: str) -> bool | None:

@@ -11,6 +11,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._postgres import 
 from ansible_collections.raxx.deprovision.plugins.module_utils._proof import Verdict, judge, password_accepted, works
 
 LIVE = ProbeResult("logs_in", current_user="rose", session_user="rose", forbidden_sqlstate="42501")
+DRIFTED = replace(LIVE, permitted_sqlstate="42501")
 WRONG = ProbeResult("refused", "28P01", "auth_failed")
 SILENT = ProbeResult("inconclusive", reason="TimeoutError")
 
@@ -81,6 +82,11 @@ OBSERVED, UNCLEAR, NOT_PROVED = "observed", "inconclusive", "not_proved_by_login
     [
         (LIVE, WRONG, WRONG, True, True, OBSERVED, None),
         (LIVE, WRONG, None, True, None, NOT_PROVED, None),
+        (DRIFTED, WRONG, WRONG, False, None, OBSERVED, "grant_drift"),
+        (DRIFTED, WRONG, None, False, None, OBSERVED, "grant_drift"),
+        (DRIFTED, WRONG, LIVE, False, False, OBSERVED, "old_credential_alive"),
+        (replace(DRIFTED, current_user="owner"), WRONG, WRONG, False, None, OBSERVED, "new_credential_not_live"),
+        (replace(LIVE, permitted_sqlstate="42P01"), WRONG, WRONG, False, None, OBSERVED, "new_credential_not_live"),
         (LIVE, WRONG, LIVE, True, False, OBSERVED, "old_credential_alive"),
         (LIVE, WRONG, refused("28000", "InitializeSessionUserId"), True, False, OBSERVED, "old_credential_alive"),
         (LIVE, WRONG, refused("53300", "InitializeSessionUserId"), True, False, OBSERVED, "old_credential_alive"),
@@ -111,6 +117,14 @@ def test_what_three_probes_prove(
     verdict = judge(new, control, old, expected_user="rose", forbidden_asked=True, want_dead=True)
     assert replace(verdict, text="") == Verdict(new_live, old_dead, grade, code)
     assert bool(verdict.text) == bool(code)
+
+
+@pytest.mark.parametrize(("want_dead", "state"), [(False, "not handed out by this run"), (True, "the apps have it")])
+def test_a_missing_right_is_told_from_a_dead_credential(want_dead: bool, state: str) -> None:
+    """2b, 2d: whoever is told that the credential is dead rotates once more, and meets the same."""
+    verdict = judge(DRIFTED, WRONG, WRONG, expected_user="rose", forbidden_asked=True, want_dead=want_dead)
+    assert verdict.text.startswith("The credential of rose works, but the role lacks a right")
+    assert state in verdict.text
 
 
 def test_a_new_credential_alone_says_nothing_of_the_old_one() -> None:
