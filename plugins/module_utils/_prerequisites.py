@@ -25,7 +25,10 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import HerokuClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._infisical import InfisicalClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, Ledger
+from ansible_collections.raxx.deprovision.plugins.module_utils._postgres import probe
+from ansible_collections.raxx.deprovision.plugins.module_utils._proof import lacks_right
 from ansible_collections.raxx.deprovision.plugins.module_utils._results import check_writable
+from ansible_collections.raxx.deprovision.plugins.module_utils._rotation import present_url
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SsmClient, from_params
 from ansible_collections.raxx.deprovision.plugins.module_utils._statement import signing_key
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import now, parse
@@ -38,6 +41,8 @@ OUTAGE = "outage"
 # Worth knowing; it stops nothing.
 NOTED = "noted"
 
+# What is to be mended before a rotation, but must not keep the person from being locked out.
+_AFTER_LOCKOUT = ("grant_drift",)
 # Without these nobody can be locked out, so an outage of them ends the run at once.
 _NEEDED_FOR_LOCKOUT = ("Console",)
 # What the lock-out does without: the ledger, the ticket, the apps, and the credentials with their stores.
@@ -125,7 +130,7 @@ class _Probe:
         try:
             return Check(self._identifier, self._system, MET, self._look())
         except DeprovisionError as error:
-            if error.retryable or isinstance(error, UnreachableError):
+            if error.retryable or isinstance(error, UnreachableError) or error.code in _AFTER_LOCKOUT:
                 return Check(self._identifier, self._system, OUTAGE, error.message, error.code, error.as_text())
             text = f"{error.message} {error.next_step}"
             return Check(self._identifier, self._system, REFUSED, text, error.code, error.as_text())
@@ -247,10 +252,20 @@ def _credential_probes(params: Params) -> list[_Probe]:
 
 
 def _credential(params: Params, credential: Params) -> str:
+    """Y3: it can be found, and its role may do what it must as long as nothing was rotated."""
     client = HerokuClient.from_params(params)
     addon = client.resolve_addon(credential["app"], credential["addon"])
-    store = client.credential(addon, credential["role"])
-    return f"{credential['role']} of {addon.name} is {store.state}"
+    role, store = credential["role"], client.credential(addon, credential["role"])
+    # With any other answer the rotation may be what mends it.
+    url = present_url(store)
+    if url and lacks_right(probe(url, timeout=params["database_timeout"], permitted=credential["permitted_query"]), role):
+        raise DeprovisionError(
+            "grant_drift",
+            f"The credential of {role} works, but the role may not run the query that must work (SQLSTATE 42501). "
+            "This run does not rotate it: a new one would lack the same right.",
+            system=store.name,
+        )
+    return f"{role} of {addon.name} is {store.state}"
 
 
 def _vault(params: Params, store: Params) -> str:

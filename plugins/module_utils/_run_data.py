@@ -81,6 +81,7 @@ def credential_list(hostvars: HostVars, names: t.Iterable[str], direct_access: b
             "fallback": dict(host.get("credential_fallback") or {}),
             "checks": list(host["credential_checks"]),
             "one_off_command": host.get("credential_one_off_command"),
+            "permitted_query": host["credential_permitted_query"],
             "consumers": [dict(consumer) for consumer in host["credential_consumers"]],
             "waived": host["credential_rotate"] == "direct_access" and not boolean(direct_access),
         }

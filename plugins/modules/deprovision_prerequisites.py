@@ -14,6 +14,8 @@ description:
   - A wrong input or a refused credential fails the module; nothing has been changed then. A system that cannot be reached is
     returned in RV(outages), as long as the person can still be locked out, for an outage elsewhere must not delay that.
   - With O(tags) of the lock-out alone, a refused credential that step 1 does not need is returned there as well.
+  - The present credentials are tried with the query that must work. A role that lacks the right is returned there as well; what
+    else is wrong with a credential a rotation may mend.
   - Outside check mode one parameter is written into the ledger's path, read and removed again, to prove that facts can be kept.
 author:
   - Raxx platform team (@raxx)
@@ -35,6 +37,7 @@ attributes:
       - raxx.deprovision.infisical
       - raxx.deprovision.ledger
 requirements:
+  - pg8000
   - psycopg2
 options:
   emails:
@@ -148,7 +151,8 @@ lines:
   sample: ["ok  P2  Heroku                       authenticated as olivia.osei@raxx.example"]
 outages:
   description:
-    - The systems that could not be reached, or refused what can wait (O(tags)). The run must stop after step 1 if there are any.
+    - The systems that could not be reached, or refused what can wait (O(tags)), and the roles that lack a right (V(grant_drift)).
+      The run must stop after step 1 if there are any.
   returned: success
   type: list
   elements: dict
@@ -208,7 +212,7 @@ SPEC = (
             "tags": {"type": "list", "elements": "str", "default": []},
             "database_timeout": {"type": "int", "default": 10},
         },
-        libraries=("requests", "boto3", "psycopg2"),
+        libraries=("requests", "boto3", "psycopg2", "pg8000"),
     )
 )
 

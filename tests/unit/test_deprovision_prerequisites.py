@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import typing as t
+from functools import partial
 from pathlib import Path
 
 import pytest
 from ansible_collections.raxx.deprovision.plugins.module_utils import _prerequisites, _ssm, _times
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
 from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import FreescoutClient
-from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import HerokuClient
+from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import Addon, CredentialStore, CredentialUser, HerokuClient
+from ansible_collections.raxx.deprovision.plugins.module_utils._postgres import ProbeResult
 from botocore.exceptions import ConnectionClosedError
 
 from .conftest import ModuleRunner
@@ -21,7 +23,8 @@ from .ledger_world import PREFIX
 def credential(name: str, store: dict[str, str]) -> dict[str, t.Any]:
     """An entry as the filter credential_list gives it."""
     place = {"app": "raxx-api-test", "addon": "DATABASE", "role": name, "store": store}
-    return {"name": name, "waived": False, "checks": [], "consumers": [], "one_off_command": None, "fallback": {}, **place}
+    work: dict[str, t.Any] = {"checks": [], "consumers": [], "one_off_command": None, "permitted_query": "SELECT 1"}
+    return {"name": name, "waived": False, "fallback": {}, **work, **place}
 
 
 PARAMS: dict[str, t.Any] = {
@@ -94,6 +97,51 @@ def test_an_outage_elsewhere_does_not_delay_the_lockout(run_main: ModuleRunner, 
     assert not outcome.failed
     assert {entry["code"] for entry in outcome.result["outages"]} == {"unreachable"}
     assert outcome.result["ledger_available"] is (look != "_aws")
+
+
+def test_grant_drift_is_told_before_a_rotation_and_delays_no_lockout(run_main: ModuleRunner, answers: dict[str, t.Any]) -> None:
+    """1a, 2a: what the present credential may not do, its successor may not do either."""
+    answers["_credential"] = DeprovisionError("grant_drift", "The role lacks a right.")
+    outcome = run_main("deprovision_prerequisites", PARAMS)
+    assert not outcome.failed
+    told = {(entry["host"], entry["code"]) for entry in outcome.result["outages"]}
+    assert told == {("credential raptor_app", "grant_drift"), ("credential audit_archiver", "grant_drift")}
+    assert all("Re-apply the role's grants" in entry["message"] for entry in outcome.result["outages"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "drifted"),
+    [
+        ({"current_user": "rose", "session_user": "rose"}, False),
+        ({"current_user": "rose", "session_user": "rose", "permitted_sqlstate": "42501"}, True),
+        ({"current_user": "rose", "session_user": "rose", "permitted_sqlstate": "57014"}, False),
+        ({"outcome": "refused", "sqlstate": "28P01"}, False),
+        ({"outcome": "inconclusive", "reason": "TimeoutError"}, False),
+        (None, False),
+    ],
+)
+def test_the_present_credential_is_tried(monkeypatch: pytest.MonkeyPatch, answer: dict[str, t.Any] | None, drifted: bool) -> None:
+    """Practice R0. Only a missing right is known from it: a rotation is what mends a password that is dead."""
+    users = (CredentialUser("rose", "secret", "active", None),) if answer else ()
+    found = CredentialStore("rose", "active", "db.example", 5432, "raptor", users)
+    addon = Addon("1", "addon", "heroku-postgresql:standard-0", "raxx-api-test")
+    client = type("Client", (), {"resolve_addon": lambda *_: addon, "credential": lambda *_: found})()
+    asked: list[t.Any] = []
+
+    def probe(url: str, **options: t.Any) -> ProbeResult:
+        asked.append((url, options))
+        return ProbeResult(**{"outcome": "logs_in", **(answer or {})})
+
+    monkeypatch.setattr(HerokuClient, "from_params", lambda params: client)
+    monkeypatch.setattr(_prerequisites, "probe", probe)
+    look = partial(_prerequisites._credential, {"database_timeout": 5}, credential("rose", {}))
+    if drifted:
+        with pytest.raises(DeprovisionError, match=r"the role may not run .* \(SQLSTATE 42501\)"):
+            look()
+    else:
+        assert "rose of addon is active" in look()
+    once = ("postgres://rose:secret@db.example:5432/raptor", {"timeout": 5, "permitted": "SELECT 1"})
+    assert asked == ([once] if answer else [])
 
 
 def test_without_console_nothing_can_be_done(run_main: ModuleRunner, answers: dict[str, t.Any]) -> None:

@@ -25,6 +25,7 @@ def credential(name: str, rotate: str, *consumers: tuple[str, str], **facts: t.A
         "credential_name": name,
         "credential_store": {"kind": "ssm", "name": f"/raxx/{name}"},
         "credential_checks": ["smoke"],
+        "credential_permitted_query": "SELECT 1",
         "credential_consumers": [{"app": app, "config_var": var} for app, var in consumers],
         **facts,
     }
