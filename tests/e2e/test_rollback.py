@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
-from tests.e2e.runs import deprovision
+import typing as t
+
+import pytest
+
+from tests.e2e.runs import Run, deprovision
 from tests.e2e.world import CONFIG_VARS, LEAVER, OPERATOR, Sandbox, facts, login_state
 
 FLAG = "FLAG_RAPTOR_APP_ROLE_SEPARATION"
@@ -30,14 +34,19 @@ def test_another_rotation_is_the_way_back(sandbox: Sandbox) -> None:
     assert after["console"] == before["console"]
 
 
+def cut_short(sandbox: Sandbox, **given: t.Any) -> Run:
+    """A rollback that rotates and stores, and cannot hand anything out."""
+    sandbox.fault("heroku", "/config-vars$", "error", method="PATCH")
+    try:
+        return deprovision(sandbox, None, playbook=PLAYBOOK, **given)
+    finally:
+        sandbox.mend()
+
+
 def test_a_rollback_that_was_cut_short_is_continued(sandbox: Sandbox) -> None:
     """E5, I5: the same command again finishes the rotation that was begun, and makes no other."""
     rotations = sandbox.rotations()
-    sandbox.fault("heroku", "/config-vars$", "error", method="PATCH")
-    try:
-        cut = deprovision(sandbox, None, playbook=PLAYBOOK)
-    finally:
-        sandbox.mend()
+    cut = cut_short(sandbox)
     assert cut.status != 0, cut.output
     done = deprovision(sandbox, None, playbook=PLAYBOOK)
     assert done.status == 0, done.output
@@ -45,24 +54,67 @@ def test_a_rollback_that_was_cut_short_is_continued(sandbox: Sandbox) -> None:
     assert sandbox.vault() == sandbox.credential_url("raptor_app") == sandbox.config()["RAPTOR_APP_DATABASE_URL"]
 
 
-def test_a_url_that_a_rollback_has_parked_is_paid_although_no_event_waits_for_it(sandbox: Sandbox) -> None:
-    """E5, 2b, I15: and until then nobody is told that nothing is owed. What an earlier rotation has parked goes with it."""
+@pytest.fixture(scope="module")
+def not_handed_out(sandbox: Sandbox) -> dict[str, int]:
+    """The rotations before one that raptor_app got and the app did not, while the app works on the owner's credential."""
+    rotations = sandbox.rotations()
+    assert cut_short(sandbox, limit="raptor_app").status != 0
+    assert deprovision(sandbox, None, playbook=PLAYBOOK, restore=False).status == 0
+    return rotations
+
+
+def test_what_the_vault_holds_already_is_not_parked_beside_it(sandbox: Sandbox, not_handed_out: dict[str, int]) -> None:
+    """2b, I15: no fact would tell of the copy."""
+    sandbox.fault("infisical", ".", "error")
+    try:
+        run = deprovision(sandbox, None, playbook=PLAYBOOK, limit="raptor_app")
+    finally:
+        sandbox.mend()
+    assert (run.status != 0, "Infisical" in run.last_line, "parked" in run.last_line) == (True, True, False), run.output
+    assert PARKED not in [entry["name"] for entry in sandbox.dump()["ssm"]]
+
+
+def test_an_app_that_has_got_the_new_credential_is_switched_to_it(sandbox: Sandbox, not_handed_out: dict[str, int]) -> None:
+    """E5, E6, I5."""
+    handed_out = deprovision(sandbox, None, playbook=PLAYBOOK, limit="raptor_app")
+    assert "role_separation_off" in handed_out.last_line
+    on = deprovision(sandbox, None, playbook=PLAYBOOK, restore=True)
+    assert (on.status, sandbox.config()[FLAG], sandbox.serves()) == (0, "1", True), on.output
+    done = deprovision(sandbox, None, playbook=PLAYBOOK, limit="raptor_app")
+    assert done.status == 0, done.output
+    assert sandbox.rotations() == {**not_handed_out, "raptor_app": not_handed_out["raptor_app"] + 1}
+
+
+@pytest.fixture(scope="module")
+def parked(sandbox: Sandbox) -> dict[str, int]:
+    """The rotations before two of raptor_app whose URLs were parked; the vault is well again."""
     rotations = sandbox.rotations()
     sandbox.fault("infisical", ".", "error", method="PATCH")
     try:
-        parked = deprovision(sandbox, None, playbook=PLAYBOOK, limit="raptor_app")
-        once_more = deprovision(sandbox, None, playbook=PLAYBOOK, limit="raptor_app", new_rotation=True)
-        unpaid = deprovision(sandbox, None, playbook=SYNC)
+        runs = [
+            deprovision(sandbox, None, playbook=PLAYBOOK, limit="raptor_app"),
+            deprovision(sandbox, None, playbook=PLAYBOOK, limit="raptor_app", new_rotation=True),
+            deprovision(sandbox, None, playbook=SYNC),
+        ]
     finally:
         sandbox.mend()
-    for run in (parked, once_more, unpaid):
+    for run in runs:
         assert run.status != 0, run.output
         assert f"The URL is parked in {PARKED}" in run.last_line
-    assert sandbox.serves()
+    return rotations
 
+
+def test_a_url_that_a_rollback_has_parked_is_a_debt(sandbox: Sandbox, parked: dict[str, int]) -> None:
+    """E5, 2b: nobody is told that nothing is owed, although no event waits for it; and the app works."""
+    assert sandbox.serves()
+    assert sandbox.parameter(PARKED)["Value"] == sandbox.credential_url("raptor_app") != sandbox.vault()
+
+
+def test_what_a_rollback_has_parked_is_paid(sandbox: Sandbox, parked: dict[str, int]) -> None:
+    """E5, 2b, I15: nothing is rotated for it, and what an earlier rotation has parked goes with it."""
     paid = deprovision(sandbox, None, playbook=SYNC)
     assert paid.status == 0, paid.output
-    assert sandbox.rotations() == {**rotations, "raptor_app": rotations["raptor_app"] + 2}
+    assert sandbox.rotations() == {**parked, "raptor_app": parked["raptor_app"] + 2}
     assert sandbox.vault() == sandbox.credential_url("raptor_app")
     after = sandbox.dump()
     assert PARKED not in [entry["name"] for entry in after["ssm"]]
