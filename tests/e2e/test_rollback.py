@@ -74,6 +74,14 @@ def test_what_the_vault_holds_already_is_not_parked_beside_it(sandbox: Sandbox, 
     assert PARKED not in [entry["name"] for entry in sandbox.dump()["ssm"]]
 
 
+def test_an_app_without_the_new_credential_stays_on_the_owners(sandbox: Sandbox, not_handed_out: dict[str, int]) -> None:
+    """E6: a log-in has proved the credential that Heroku tells of, and the app would start on the one before it."""
+    run = deprovision(sandbox, None, playbook=PLAYBOOK, restore=True)
+    assert (run.status != 0, sandbox.config()[FLAG], sandbox.serves()) == (True, "0", True), run.output
+    assert "is not what RAPTOR_APP_DATABASE_URL holds. Next: " in run.last_line
+    assert "[role_separation_off]" in run.last_line
+
+
 def test_an_app_that_has_got_the_new_credential_is_switched_to_it(sandbox: Sandbox, not_handed_out: dict[str, int]) -> None:
     """E5, E6, I5."""
     handed_out = deprovision(sandbox, None, playbook=PLAYBOOK, limit="raptor_app")
