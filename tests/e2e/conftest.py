@@ -21,6 +21,7 @@ FURTHER = {
     "test_plan",
     "test_rollback",
     "test_single_flight",
+    "test_stop_and_call",
     "test_variants",
 }
 
