@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 Raxx
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Everything works on a fresh machine with Python 3.11 or newer, make and git; nothing is installed outside .venv.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c

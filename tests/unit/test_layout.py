@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -84,6 +87,22 @@ def test_no_file_is_bound_to_a_machine_or_unfinished(tracked: list[str]) -> None
             continue
         found = unwanted.search(path.read_bytes().decode(errors="replace"))
         assert not found, f"{name}: {found and found.group()}"
+
+
+def test_a_new_file_of_code_must_say_its_licence(tmp_path: Path) -> None:
+    code = {
+        "plugins/modules/new.py", "plugins/module_utils/_new.py", "plugins/filter/new.yml", "playbooks/new.yml",
+        "roles/new/tasks/main.yml", "roles/new/meta/main.yml", "sandbox/new.py", "sandbox/new.sh", "sandbox/new/seed.yml",
+        "tests/unit/test_new.py", "tests/new/world.yml", "bench/new.sh", "tools/new.py", "docs/new.py", "new/a.yml",
+    }  # fmt: skip
+    for name in code | {"docs/new.md", "docs/images/new.png", "tests/new/a.json", "inventories/new/hosts.yml", "awx/new.yml"}:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("nothing\n")
+    shutil.copy(ROOT / "REUSE.toml", tmp_path)
+    command = [str(Path(sys.executable).with_name("reuse")), "--root", str(tmp_path), "lint", "--json"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    missing = json.loads(found.stdout)["non_compliant"]["missing_licensing_info"]
+    assert {Path(name).relative_to(tmp_path).as_posix() if Path(name).is_absolute() else name for name in missing} == code
 
 
 def role_uses(tasks: t.Any) -> t.Iterator[dict[str, t.Any]]:
