@@ -8,19 +8,20 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 from dataclasses import dataclass
+from json import loads as decode
 from time import sleep
 from urllib.parse import urlsplit
 
+from ansible_collections.raxx.deprovision.plugins.module_utils._bounded_http import BoundedAdapter, body
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
 from ansible_collections.raxx.deprovision.plugins.module_utils._guard import before_write
 
 try:
     import requests
-    from requests.adapters import HTTPAdapter
     from urllib3.exceptions import InvalidHeader, MaxRetryError
     from urllib3.util import Retry
 except ImportError:  # reported by _module.execute, which knows which library the module needs
-    HTTPAdapter = Retry = object  # type: ignore[assignment, misc]
+    Retry = object  # type: ignore[assignment, misc]
 
 CONNECT_TIMEOUT = 5.0  # seconds
 # Pauses before a write is made again, in seconds, where the server does not say how long to wait.
@@ -71,8 +72,8 @@ class HttpClient:
     """A JSON API of one remote system.
 
     C(system) names it in errors. C(base_url) is https, or http on the loopback interface. C(timeout) is the longest wait for
-    an answer, in seconds. C(parse_error) turns the body of a refusal into (code, text): the code may be V(None) to go by the
-    status, and the text must be free of request data.
+    an answer, in seconds, and for the rest of it once it has begun. C(parse_error) turns the body of a refusal into
+    (code, text): the code may be V(None) to go by the status, and the text must be free of request data.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class HttpClient:
             status_forcelist={429, 502, 503, 504},
             raise_on_status=False,
         )
-        adapter = HTTPAdapter(max_retries=self._retries)
+        adapter = BoundedAdapter(max_retries=self._retries)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -134,7 +135,9 @@ class HttpClient:
                     headers=headers,
                     timeout=(CONNECT_TIMEOUT, self.timeout),
                     allow_redirects=False,
+                    stream=True,
                 )
+                content = body(response, self.timeout)
             except requests.RequestException as error:
                 never_sent = _never_sent(error)
                 if delay is None or method == "GET" or not never_sent:
@@ -142,7 +145,7 @@ class HttpClient:
                     raise self._unreachable(what, type(_root(error)).__name__, unknown=changes and not never_sent) from None
             else:
                 if delay is None or method == "GET" or response.status_code != 429:
-                    return self._judge(what, response, expected, changes=changes)
+                    return self._judge(what, response, content, expected, changes=changes)
                 asked = self._asked(response)
             sleep(asked or delay)
         raise AssertionError("the last attempt returns or raises")
@@ -154,22 +157,24 @@ class HttpClient:
         except InvalidHeader:
             return None
 
-    def _judge(self, what: str, response: t.Any, expected: t.Collection[int], *, changes: bool) -> Answer:
+    def _judge(
+        self, what: str, response: requests.Response, content: bytes, expected: t.Collection[int], *, changes: bool
+    ) -> Answer:
         status: int = response.status_code
         if status in expected:
-            if not response.content.strip():
+            if not content.strip():
                 return Answer(status, response.headers, None)
             try:
-                return Answer(status, response.headers, response.json())
+                return Answer(status, response.headers, decode(content))
             except ValueError:
                 raise self._unreachable(what, f"status {status} with a body that is not JSON", unknown=changes) from None
         if status >= 500 or status < 400:
             raise self._unreachable(what, f"status {status}", unknown=changes, status=status)
         try:
-            body = response.json()
+            refusal = decode(content)
         except ValueError:
-            body = None
-        code, text = self._parse_error(status, body)
+            refusal = None
+        code, text = self._parse_error(status, refusal)
         raise ApiError(
             code or _CODE_BY_STATUS.get(status, "invalid_request"),
             f"{self.system} refused {what} with status {status}{': ' + text if text else ''}.",

@@ -9,13 +9,14 @@ and are counted once; and if the buffer no longer reaches back to what was seen 
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from time import sleep
 
+from ansible_collections.raxx.deprovision.plugins.module_utils._bounded_http import end_read
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import SYSTEM, HerokuClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._http import CONNECT_TIMEOUT, check_base_url, plain_session
@@ -93,7 +94,7 @@ def _follow(response: requests.Response, seen: _Seen, end: datetime, *, tail: bo
     """Reads a stream that has begun, until C(end) at the latest. Returns what L(_read) does."""
     lines = _Lines(response.headers.get("Content-Type", "").startswith("text/event-stream"))
     try:
-        with _ends_at(response, end):
+        with bounded(max(0.0, (end - now()).total_seconds()), partial(end_read, response)):
             while data := response.raw.read1(65536):
                 for raw in lines.feed(data):
                     line = seen.add(raw)
@@ -114,18 +115,6 @@ def _open(url: str, timeout: float) -> requests.Response:
     headers = {"User-Agent": "raxx.deprovision", "Accept": "text/event-stream", "Accept-Encoding": "identity"}
     # The URL is the secret, and nothing else is sent.
     return plain_session(url).get(url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT, timeout), allow_redirects=False)
-
-
-@contextlib.contextmanager
-def _ends_at(response: requests.Response, end: datetime) -> t.Iterator[None]:
-    """Ends a read that still waits for data when C(end) has come."""
-
-    def shut_down() -> None:
-        with contextlib.suppress(HTTPError, OSError, ValueError, RuntimeError, AttributeError):
-            response.raw.shutdown()
-
-    with bounded(max(0.0, (end - now()).total_seconds()), shut_down):
-        yield
 
 
 class _Seen:

@@ -9,8 +9,6 @@ No text of the server or of a driver reaches an error: it may quote the connecti
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 import ssl
 import typing as t
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ from time import monotonic, sleep
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import ApiError, DeprovisionError, UnreachableError
 from ansible_collections.raxx.deprovision.plugins.module_utils._guard import before_write
-from ansible_collections.raxx.deprovision.plugins.module_utils._waiting import bounded
+from ansible_collections.raxx.deprovision.plugins.module_utils._waiting import bounded, shut_down
 
 try:
     import psycopg2
@@ -143,13 +141,8 @@ def _cut_off(connection: t.Any) -> t.Iterator[None]:
     if connection.closed or not connection.longest_silence:
         yield
         return
-    with bounded(connection.longest_silence, partial(_shut_down, connection.fileno())):
+    with bounded(connection.longest_silence, partial(shut_down, connection.fileno())):
         yield
-
-
-def _shut_down(descriptor: int) -> None:
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as line:
-        line.shutdown(socket.SHUT_RDWR)
 
 
 def connect(url: str, *, timeout: float, system: str = SYSTEM, application_name: str = APPLICATION_NAME) -> Connection:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import threading
 import typing as t
 from time import monotonic, sleep
@@ -49,3 +51,9 @@ def bounded(seconds: float, shut_down: t.Callable[[], None]) -> t.Iterator[None]
         yield
     finally:
         timer.cancel()
+
+
+def shut_down(descriptor: int) -> None:
+    """Ends whatever waits for the socket with this descriptor, which stays open."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as line:
+        line.shutdown(socket.SHUT_RDWR)
