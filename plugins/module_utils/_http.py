@@ -231,4 +231,4 @@ def _root(error: BaseException) -> BaseException:
 
 
 def _never_sent(error: BaseException) -> bool:
-    return type(_root(error)).__name__ in ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "SSLError")
+    return type(_root(error)).__name__ in ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError")

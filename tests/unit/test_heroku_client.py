@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ssl
 import typing as t
 
 import pytest
@@ -15,7 +16,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._errors import De
 from ansible_collections.raxx.deprovision.plugins.module_utils._guard import guarded
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import Account, Addon, App, HerokuClient
 from responses import matchers
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
 from .heroku_answers import API, APP, DATA, KEY, attachment, dyno, error, expect_config
 
@@ -215,6 +216,16 @@ def test_a_write_is_repeated_within_a_bound(
     with pytest.raises(DeprovisionError) as caught:
         client.restart("raxx-api-prod")
     assert (caught.value.code, caught.value.outcome_unknown) == (code, False)
+
+
+def test_a_write_is_not_repeated_after_a_fault_of_tls(client: HerokuClient, script: responses.RequestsMock) -> None:
+    """I4: it may have come in the answer."""
+    cause = SSLError(ssl.SSLError("decryption failed or bad record mac"))
+    script.delete(f"{APP}/dynos", body=requests.exceptions.SSLError(MaxRetryError(t.cast(t.Any, None), "/", cause)))
+    with pytest.raises(UnreachableError) as caught:
+        client.restart("raxx-api-prod")
+    assert caught.value.outcome_unknown
+    assert len(script.calls) == 1
 
 
 def test_a_read_that_is_throttled_is_repeated(client: HerokuClient, script: responses.RequestsMock) -> None:
