@@ -10,8 +10,8 @@ module: deprovision_evidence_copy
 short_description: Copy evidence into a bucket that keeps it from being changed
 version_added: 0.1.0
 description:
-  - Copies each file of a directory of evidence into an S3 bucket with object lock. A file that the bucket holds already, by its
-    SHA-256, is not written again. The statement comes last.
+  - Copies each file of a directory of evidence, or single files, into an S3 bucket with object lock. A file that the bucket holds
+    already, by its SHA-256, is not written again. The statement comes last.
   - A bucket without a default retention is refused, for its objects could be changed and deleted.
 author:
   - Raxx platform team (@raxx)
@@ -24,10 +24,14 @@ attributes:
     membership: [raxx.deprovision.aws]
 options:
   directories:
-    description: The directories, one for each event. The last part of the path becomes a part of the keys.
+    description:
+      - The directories, one for each event. The last part of the path becomes a part of the keys. This or O(files) is required.
     type: list
     elements: path
-    required: true
+  files:
+    description: Single files, such as attestations. The name of the directory that a file is in becomes a part of its key.
+    type: list
+    elements: path
   bucket:
     description: Name of the bucket.
     type: str
@@ -47,6 +51,13 @@ EXAMPLES = r"""
       - evidence/DEPROV-2026-05-19-jordan.smith
     bucket: raxx-evidence
     prefix: prod
+
+- name: Keep a copy of an attestation
+  raxx.deprovision.deprovision_evidence_copy:
+    files:
+      - evidence/attestations/2026-08-19.json
+    bucket: raxx-evidence
+    prefix: staging
 
 - name: See what the bucket lacks
   raxx.deprovision.deprovision_evidence_copy:
@@ -81,15 +92,19 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._verify_evidence 
 
 SPEC = AWS + Spec(
     options={
-        "directories": {"type": "list", "elements": "path", "required": True},
+        "directories": {"type": "list", "elements": "path"},
+        "files": {"type": "list", "elements": "path"},
         "bucket": {"type": "str", "required": True},
         "prefix": {"type": "str", "default": ""},
-    }
+    },
+    required_one_of=[["directories", "files"]],
 )
 
 
 def run(params: Params, check_mode: bool) -> Result:
-    files = {key: content for path in params["directories"] for key, content in _files(Path(path), params["prefix"]).items()}
+    paths = [path for directory in params["directories"] or [] for path in _files(Path(directory))]
+    paths += map(Path, params["files"] or [])
+    files = {"/".join(filter(None, (params["prefix"].strip("/"), path.parent.name, path.name))): _content(path) for path in paths}
     bucket = Bucket(params["bucket"], params)
     retention = bucket.require_lock()
     missing = [key for key, content in files.items() if not bucket.holds(key, content)]
@@ -103,14 +118,23 @@ def run(params: Params, check_mode: bool) -> Result:
     }
 
 
-def _files(directory: Path, prefix: str) -> dict[str, bytes]:
-    """The files by their keys, the statement last."""
+def _files(directory: Path) -> list[Path]:
+    """The files of a directory, the statement last."""
     try:
-        paths = sorted(directory.iterdir(), key=lambda path: (path.name == STATEMENT, path.name))
-        base = "/".join(filter(None, (prefix.strip("/"), directory.name)))
-        return {f"{base}/{path.name}": path.read_bytes() for path in paths}
+        return sorted(directory.iterdir(), key=lambda path: (path.name == STATEMENT, path.name))
     except OSError as error:
-        raise DeprovisionError("invalid_input", f"{directory} cannot be read ({type(error).__name__}).") from None
+        raise _unreadable(directory, error) from None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> DeprovisionError:
+    return DeprovisionError("invalid_input", f"{path} cannot be read ({type(error).__name__}).")
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import typing as t
 
 from tests.awx.data import objects
 from tests.e2e.runs import Run, deprovision
-from tests.e2e.world import LEAVER, LEDGER, Record, Sandbox, facts
+from tests.e2e.world import BUCKET, LEAVER, LEDGER, Record, Sandbox, facts, locked_bucket
 
 
 def rehearse(sandbox: Sandbox, *, check: bool = True, **given: t.Any) -> Run:
@@ -80,6 +80,26 @@ def test_a_rehearsal_changes_nothing_but_that_it_is_attested(sandbox: Sandbox) -
     assert [statement["result"] for statement in attested(failed)] == ["failed"]
     assert sorted(name[10:] for name in facts(sandbox.dump(), "attestations")) == ["", "-2"]
     assert but_attestations(sandbox.dump()) == before
+
+
+def test_the_attestation_is_copied_to_where_nobody_can_change_it(sandbox: Sandbox) -> None:
+    """A job server keeps no file of a job."""
+    before = sandbox.dump()
+    client = locked_bucket(sandbox)
+    run = rehearse(sandbox, deprovision_evidence_bucket=BUCKET)
+    assert (run.status, run.last_line[:9]) == (0, "ATTESTED:"), run.output
+    (file,) = (run.place / "evidence" / "attestations").iterdir()
+    (copied,) = client.list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert copied["Key"] == f"sandbox/attestations/{file.name}"
+    assert client.get_object(Bucket=BUCKET, Key=copied["Key"])["Body"].read() == file.read_bytes()
+
+    # Where there is no such bucket the attestation is there all the same, and the run says what is missing.
+    run = rehearse(sandbox, deprovision_evidence_bucket="another")
+    assert run.status == 2
+    assert run.last_line.startswith("FAILED: "), run.output
+    assert "[not_found]" in run.last_line
+    assert len(attested(run)) == 1
+    assert but_attestations(sandbox.dump()) == but_attestations(before)
 
 
 def test_the_quarterly_job_passes(sandbox: Sandbox) -> None:

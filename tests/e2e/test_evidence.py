@@ -15,17 +15,15 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from tests.e2e.runs import Run, deprovision
-from tests.e2e.world import LEAVER, LEDGER, ROOT, Record, Sandbox, clean_environment
+from tests.e2e.world import BUCKET, LEAVER, LEDGER, ROOT, Record, Sandbox, clean_environment, locked_bucket, s3
 from tests.leaks import Leaks
 
 STATEMENT = "statement.dsse.json"
-BUCKET = "raxx-evidence"
 KILL_SECONDS = 120
 # How far the run is let come before it is killed: the new credential works, and no app has it yet.
 KILL_AT = "credentials/raptor_app/0002/live"
@@ -59,23 +57,6 @@ def story(sandbox: Sandbox) -> Story:
     killed = killed_run(sandbox, signing)
     rest = deprovision(sandbox, LEAVER, environment=signing, new_event=True)
     return Story(sandbox, public, whole, elsewhere, rest, killed)
-
-
-def s3(sandbox: Sandbox) -> t.Any:
-    aws = sandbox.at["aws"]
-    return boto3.client(
-        "s3",
-        endpoint_url=aws["endpoint_url"],
-        region_name=aws["region"],
-        aws_access_key_id=aws["access_key_id"],
-        aws_secret_access_key=aws["secret_access_key"],
-    )
-
-
-def locked_bucket(sandbox: Sandbox) -> None:
-    rule = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Years": 7}}}
-    s3(sandbox).create_bucket(Bucket=BUCKET, ObjectLockEnabledForBucket=True)
-    s3(sandbox).put_object_lock_configuration(Bucket=BUCKET, ObjectLockConfiguration=rule)
 
 
 def give_back(sandbox: Sandbox, before: Record) -> None:

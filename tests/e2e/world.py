@@ -31,6 +31,7 @@ ADDON = "postgresql-raptor-83017"
 ARCHIVER_PARAMETER = "/raxx/sandbox/raptor/AUDIT_ARCHIVER_DB_URL"
 CONFIG_VARS = {"raptor_app": "RAPTOR_APP_DATABASE_URL", "audit_archiver": "AUDIT_ARCHIVER_DB_URL"}
 LEDGER = "/raxx/sandbox/deprovision"
+BUCKET = "raxx-evidence"
 LEAVER = "jordan.smith@raxx.example"
 OPERATOR = "olivia.osei@raxx.example"
 DOWN_SECONDS = 15
@@ -233,6 +234,27 @@ class Sandbox:
         """How often each credential has got a new password for its own user, by the URLs that ever lived."""
         urls = [urlsplit(secret) for secret in self.secrets() if secret.startswith("postgres")]
         return {name: len({url.password for url in urls if url.username == name}) - 1 for name in CONFIG_VARS}
+
+
+def s3(sandbox: Sandbox) -> t.Any:
+    """A client of the sandbox's S3, with the rights that a run has."""
+    aws = sandbox.at["aws"]
+    return boto3.client(
+        "s3",
+        endpoint_url=aws["endpoint_url"],
+        region_name=aws["region"],
+        aws_access_key_id=aws["access_key_id"],
+        aws_secret_access_key=aws["secret_access_key"],
+    )
+
+
+def locked_bucket(sandbox: Sandbox) -> t.Any:
+    """A client of an account in which there now is the bucket C(BUCKET) with object lock."""
+    rule = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Years": 7}}}
+    client = s3(sandbox)
+    client.create_bucket(Bucket=BUCKET, ObjectLockEnabledForBucket=True)
+    client.put_object_lock_configuration(Bucket=BUCKET, ObjectLockConfiguration=rule)
+    return client
 
 
 def active_url(credential: Record) -> str:

@@ -52,6 +52,23 @@ def test_every_file_is_copied_once_and_the_statement_last(run_main: ModuleRunner
     assert (again["changed"], again["copied"]) == (False, [])
 
 
+def test_of_single_files_only_those_are_copied(run_main: ModuleRunner, bucket: t.Any, tmp_path: Path) -> None:
+    place = tmp_path / "attestations"
+    place.mkdir()
+    for name in ("2026-08-19.json", "2026-08-19-2.json"):
+        (place / name).write_text(name)
+    asked = {"files": [str(place / "2026-08-19.json")], "bucket": "locked", "prefix": "test"}
+    assert run_main("deprovision_evidence_copy", asked).result["copied"] == ["test/attestations/2026-08-19.json"]
+    assert run_main("deprovision_evidence_copy", asked).result["changed"] is False
+    assert keys(bucket) == ["test/attestations/2026-08-19.json"]
+
+
+def test_what_is_to_be_copied_must_be_said(run_main: ModuleRunner, bucket: t.Any) -> None:
+    outcome = run_main("deprovision_evidence_copy", {"bucket": "locked"})
+    assert outcome.failed
+    assert "one of the following is required: directories, files" in outcome.result["msg"]
+
+
 def test_what_has_changed_becomes_a_new_version_beside_the_old_one(
     run_main: ModuleRunner, bucket: t.Any, asked: dict[str, t.Any]
 ) -> None:
@@ -80,6 +97,7 @@ def test_the_time_out_is_that_of_the_inventory(store: t.Any) -> None:
 
 def test_a_directory_that_cannot_be_read_is_refused(run_main: ModuleRunner, bucket: t.Any, asked: dict[str, t.Any]) -> None:
     assert run_main("deprovision_evidence_copy", {**asked, "directories": ["/nowhere"]}).code == "invalid_input"
+    assert run_main("deprovision_evidence_copy", {**asked, "files": ["/nowhere/to/be/found.json"]}).code == "invalid_input"
 
 
 @pytest.mark.parametrize(
