@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.raxx.deprovision.plugins.module_utils import _run_data
 
+ROOT = Path(__file__).parents[2]
 GROUPS = {
     "consoles": ["console"],
     "credentials": ["raptor_app", "audit_archiver"],
@@ -487,3 +490,30 @@ def test_an_empty_setting_is_as_good_as_none() -> None:
 def test_an_input_that_was_left_empty_was_not_given(value: t.Any, given: t.Any) -> None:
     """A survey and C(-e restore=) give an empty text."""
     assert _run_data.given(value) is given
+
+
+# Variables of the inventory that a plan does not bind, and why not.
+UNBOUND = {
+    "credential_rotate",  # decides, with direct_database_access, which changes the plan has
+    "app_smoke_directory",  # a path of this machine
+    "heroku_ca_path",
+    "deprovision_environment",  # stands in the plan by itself
+    "deprovision_escalation_contact",  # only shown
+    "deprovision_lease_seconds",  # how long something is waited for
+    *(f"{system}_timeout" for system in ("heroku", "database", "infisical", "aws", "freescout")),
+    "deprovision_attestation_prefix",  # only read
+    "deprovision_superadmin_group",
+    "freescout_user_id",  # the operator's own
+}
+
+
+def test_whatever_the_inventory_can_say_is_bound_by_a_plan_or_known_not_to_be() -> None:
+    """I11: a new variable needs a decision."""
+    specs = yaml.safe_load((ROOT / "roles/prerequisites/meta/argument_specs.yml").read_text())["argument_specs"]
+    engine = yaml.safe_load((ROOT / "roles/engine_heroku/meta/argument_specs.yml").read_text())["argument_specs"]["read"]
+    prefixes = ("deprovision_", "heroku_", "database_", "infisical_", "aws_", "freescout_")
+    said = {name for name in specs["main"]["options"] if name.startswith(prefixes)}
+    said |= {name for group in ("consoles", "credentials", "apps", "records") for name in specs[group]["options"]}
+    said |= {name for name in engine["options"] if name.startswith("credential_")}
+    bound = {prefix + name for prefix, names in _run_data._TARGETS.values() for name in names} | set(_run_data._SETTINGS)
+    assert said == bound | UNBOUND
