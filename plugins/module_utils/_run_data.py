@@ -109,19 +109,19 @@ def plan_targets(hostvars: HostVars, groups: t.Mapping[str, t.Sequence[str]]) ->
     signs notes is part of it. A setting that one host has otherwise than the others stands at that host as well.
     """
     settings = _settings(hostvars[groups["all"][0]])
-    found: Record = {"settings": settings}
+    found: Record = {"settings": {key: value for key, value in settings.items() if value}}
     for group, (prefix, names) in _TARGETS.items():
         found[group] = {}
         for name in groups[group]:
             host = hostvars[name]
-            own = {key: value for key, value in _settings(host).items() if value != settings.get(key)}
+            own = {key: value for key, value in _settings(host).items() if value != settings[key]}
             found[group][name] = {**{key: host[prefix + key] for key in names if prefix + key in host}, **own}
     return found
 
 
 def _settings(host: t.Mapping[str, t.Any]) -> dict[str, str]:
-    """Those of L(_SETTINGS) that a host has, as text, as ids from the environment are. An empty one is none."""
-    return {name: str(host[name]) for name in _SETTINGS if host.get(name)}
+    """L(_SETTINGS) of a host as text, as ids from the environment are; empty where it has none."""
+    return {name: str(host.get(name) or "") for name in _SETTINGS}
 
 
 def leased_credentials(

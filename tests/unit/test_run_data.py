@@ -467,6 +467,11 @@ def test_a_setting_of_one_host_alone_is_a_target_of_that_host() -> None:
     assert targets["credentials"]["raptor_app"]["infisical_url"] == "https://elsewhere.example"
 
 
+def test_a_setting_that_one_host_alone_does_without_is_a_target_of_that_host() -> None:
+    targets = _run_data.plan_targets(plan_hosts(raptor_app={"aws_endpoint_url": ""}), PLAN_GROUPS)
+    assert targets["credentials"]["raptor_app"]["aws_endpoint_url"] == ""
+
+
 @pytest.mark.parametrize(
     "mine",
     [
