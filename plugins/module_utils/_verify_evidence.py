@@ -37,7 +37,7 @@ SIGNED_ONLY = (
     "report.html",
     "report.md",
     "result.json, but for event, email, operator, ticket, window and result",
-    f"{STATEMENT}, its environment, claims and tool",
+    f"{STATEMENT}, but for run, subject, operator, ticket, window, plan, approval, result, head, sealed and keyid",
 )
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"

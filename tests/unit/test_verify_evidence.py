@@ -488,6 +488,9 @@ def test_what_only_the_signature_vouches_for_is_said_by_file(tmp_path: Path, cap
     sealed, all_of_them = len(CASE.journal.sealed["order"]), len(CASE.journal.records)
     assert any(line.startswith(f"not checked: journal.jsonl, records {sealed + 1} to {all_of_them}:") for line in said)
     assert said[-1] == f"VERIFIED IN PART: {place}"
+    # Whatever else somebody puts into the statement is none of what is checked.
+    kept = "run, subject, operator, ticket, window, plan, approval, result, head, sealed and keyid"
+    assert f"not checked: {STATEMENT}, but for {kept}: only a signature vouches for it" in said
     main([str(place), "--without-signature"])
     assert f"not checked: journal.jsonl, records 1 to {all_of_them}:" in capsys.readouterr().out
     (tmp_path / "public.pem").write_bytes(PUBLIC)
