@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,10 @@ STATEMENT = "statement.dsse.json"
 KILL_SECONDS = 120
 # How far the run is let come before it is killed: the new credential works, and no app has it yet.
 KILL_AT = "credentials/raptor_app/0002/live"
+COUNTED = re.compile(
+    r"(\d{4}-\d\d-\d\dT)?\d\d:\d\d:\d\d[.\d]*Z|(?<=version )\d+|(?<=release )\d+|(?<=ticket )\d+|(?<=ticket id )\d+"
+    r"|\d+(?= lines)|\d+(?= requests)|(?<=old sessions: ended )\d+|(?<=/)\d{4}(?=/)"
+)
 
 
 @dataclass
@@ -105,6 +110,31 @@ def predicate(run: Run) -> Record:
     return t.cast("Record", json.loads(base64.b64decode(envelope["payload"]))["predicate"])
 
 
+def masked(text: str) -> str:
+    """C(text) without times and without what systems count on: versions, releases, tickets, old sessions, lines."""
+    return COUNTED.sub("#", text)
+
+
+def claims_in_words(run: Run) -> list[str]:
+    """Each claim as the report has it: statement, subject, result, detail, by whom, until when, and its grade."""
+    page = (bundle(run) / "report.html").read_text()
+    rows = page[page.index('id="claims"') : page.index('id="uncovered"')].split("<tr>")[2:]
+    return [masked(" ".join(re.sub("<[^>]*>", " ", row).split())) for row in rows]
+
+
+def sources_of_claims(run: Run) -> dict[str, list[str]]:
+    """The records of the journal that each claim rests on, by its id."""
+    (result,) = json.loads((bundle(run) / "oscal.json").read_text())["assessment-results"]["results"]
+    return {
+        item["title"]: [masked(evidence["description"]) for evidence in item.get("relevant-evidence", [])]
+        for item in result["observations"]
+    }
+
+
+def facts_of_the_journal(run: Run) -> list[str]:
+    return sorted(masked(json.loads(line)["fact"]) for line in (bundle(run) / "journal.jsonl").read_text().splitlines())
+
+
 def audited(story: Story, run: Run, *anchors: Path) -> subprocess.CompletedProcess[str]:
     """What the auditor's command says."""
     script = ROOT / "tools" / "verify_evidence.py"
@@ -176,6 +206,16 @@ def test_a_kill_and_a_resume_claim_what_an_unbroken_run_claims(story: Story) -> 
         for run in (story.whole, story.rest)
     ]
     assert kinds[0] == kinds[1]
+
+
+def test_after_a_kill_every_claim_is_the_same_to_the_word_and_rests_on_the_same_facts(story: Story) -> None:
+    """I12: statement, detail, by whom and until when, and sources; and nothing more or less was noted."""
+    words = claims_in_words(story.whole)
+    assert len(words) == len(predicate(story.whole)["claims"])
+    assert any("removed audit-export, audit-reader, support; by olivia.osei@raxx.example" in claim for claim in words)
+    assert claims_in_words(story.rest) == words
+    assert sources_of_claims(story.rest) == sources_of_claims(story.whole)
+    assert facts_of_the_journal(story.rest) == facts_of_the_journal(story.whole)
 
 
 def test_the_bucket_holds_a_locked_copy(story: Story) -> None:
