@@ -24,6 +24,7 @@ from ansible.plugins.callback import CallbackBase
 RESULT = "raxx.deprovision.deprovision_result"
 ATTESTATION = "raxx.deprovision.deprovision_attestation"
 GOOD = ("COMPLETE", "PLAN", "ATTESTED")
+REFUSED = "REFUSED"
 # A failure of one of these means that nothing has been changed.
 BEFORE_ANY_CHANGE = (
     "ansible.builtin.assert",
@@ -57,12 +58,14 @@ class CallbackModule(CallbackBase):
             self._verdict = answer.get("verdict")
         elif answer.get("changed"):
             self._untouched = False
+            if (self._verdict or "").startswith(REFUSED):  # the failure was rescued, and the run went on
+                self._verdict = None
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         said = " ".join(str(result.result.get("msg", "")).split())
         self._failure = said or f"{result.task.name}; what it says may hold a secret and is not shown"
         if result.task.resolved_action in BEFORE_ANY_CHANGE and self._untouched and self._verdict is None:
-            self._verdict = f"REFUSED: {self._failure}"
+            self._verdict = f"{REFUSED}: {self._failure}"
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         verdict = self._verdict

@@ -41,4 +41,5 @@ class FilterModule:
             "tickets_to_close": _run_data.tickets_to_close,
             "tickets_to_open": _run_data.tickets_to_open,
             "verifications": _run_data.verifications,
+            "without_ledger": _run_data.without_ledger,
         }

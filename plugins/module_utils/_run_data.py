@@ -17,6 +17,9 @@ HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 Record = t.Dict[str, t.Any]
 Accounts = t.Dict[str, t.List[Record]]  # by the address of their person
 
+# What may be tried again, but is an answer of the ledger all the same: somebody else is at work.
+ANOTHER_RUN = ("run_in_progress", "run_superseded")
+
 # Each credential's proof makes two log-ins that the server refuses (with the old password and with a random one) and one
 # statement that it denies. The database says so in its log, which Heroku may show in the app's.
 REFUSED_LOGINS_PER_PROOF = 2
@@ -354,6 +357,20 @@ def failure_of(result: t.Any) -> Record:
     written = split_code(message)[1]
     code = (source.get("failure") or {}).get("code") or (written if written in CODES else "")
     return {"code": str(code), "message": message}
+
+
+def without_ledger(report: Record, failed: t.Any) -> Record:
+    """The result C(report) of M(raxx.deprovision.deprovision_prerequisites) after a failure of the ledger before step 1.
+
+    A ledger that cannot be reached counts like an outage that the prerequisites saw. After any other failure the run must stop:
+    then C(msg) says why.
+    """
+    failure = failure_of(failed)
+    code = CODES.get(failure["code"])
+    if code is None or not code.retryable or failure["code"] in ANOTHER_RUN:
+        return {**report, "msg": failure["message"]}
+    outage = {"host": "AWS SSM", "step": "P5", **failure}
+    return {**report, "ledger_available": False, "outages": [*report["outages"], outage]}
 
 
 def lockout_facts(

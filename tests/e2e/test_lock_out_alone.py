@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.e2e.runs import deprovision
@@ -38,3 +40,36 @@ def test_a_wrong_key_keeps_nobody_from_being_locked_out(sandbox: Sandbox, system
     assert {place: after[place] for place in ("raptor", "infisical", "heroku", "freescout")} == {
         place: before[place] for place in ("raptor", "infisical", "heroku", "freescout")
     }
+
+
+# What of AWS fails for good after the prerequisites, from when on, and the person who leaves meanwhile.
+FAILS = {
+    "the event's opening": ("PutParameter .*/opened$", None, "priya.patel@raxx.example"),
+    "everything": (".", "DeleteParameter .*/canary/", "jordan.smithers@raxx.example"),
+}
+
+
+@pytest.mark.parametrize("part", FAILS)
+def test_a_ledger_that_fails_after_its_check_keeps_nobody_from_being_locked_out(sandbox: Sandbox, part: str) -> None:
+    """1a, 1b, P5: counted like an outage that the prerequisites saw."""
+    path, after, email = FAILS[part]
+    before = sandbox.dump()
+    assert sandbox.access(email) > (0, 0)
+    sandbox.fault("aws", path, "error", after=after)
+    try:
+        run = deprovision(sandbox, email)
+    finally:
+        sandbox.mend()
+    found = sandbox.dump()
+    assert sandbox.access(email) == (0, 0)
+    assert run.status == 2
+    assert run.last_line.startswith("INCOMPLETE: ")
+    assert "AWS SSM" in run.last_line
+    assert run.result["email"] == email
+    assert run.result["checkpoints"]["C1"]["grade"] == "observed"
+    assert {place: found[place] for place in ("raptor", "infisical", "heroku", "freescout")} == {
+        place: before[place] for place in ("raptor", "infisical", "heroku", "freescout")
+    }
+    # Where that was possible the lease was given back, and nobody has to wait for it.
+    leases = [json.loads(value) for name, value in facts(found, "runs").items() if name.endswith("/lease")]
+    assert [lease for lease in leases if lease["ended"] is None] == []

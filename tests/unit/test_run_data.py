@@ -226,6 +226,30 @@ def test_the_code_of_a_message_counts_where_there_is_no_other() -> None:
     assert _run_data.failure_of({"msg": "It broke. [sic]"})["code"] == ""
 
 
+REPORT: dict[str, t.Any] = {"operator": "olivia@x.y", "ledger_available": True, "outages": [{"host": "FreeScout"}]}
+
+
+@pytest.mark.parametrize("code", ["unreachable", "rate_limited", "conflict"])
+def test_a_ledger_that_fails_after_the_check_is_an_outage_like_any_other(code: str) -> None:
+    """1a, 1b: it must not keep anybody from being locked out."""
+    message = f"AWS SSM gave no usable answer. Next: check it. [{code}]"
+    for failed in ({"msg": message, "failure": {"code": code}}, {"msg": message, "failed": True}):
+        assert _run_data.without_ledger(REPORT, failed) == {
+            "operator": "olivia@x.y",
+            "ledger_available": False,
+            "outages": [{"host": "FreeScout"}, {"host": "AWS SSM", "step": "P5", "code": code, "message": message}],
+        }
+
+
+@pytest.mark.parametrize(
+    "code", ["run_in_progress", "run_superseded", "plan_differs", "invalid_input", "forbidden", "ledger_damaged"]
+)
+def test_an_answer_before_the_lock_out_stops_the_run(code: str) -> None:
+    message = f"So it is. Next: mend it. [{code}]"
+    assert _run_data.without_ledger(REPORT, {"msg": message, "failure": {"code": code}}) == {**REPORT, "msg": message}
+    assert _run_data.without_ledger(REPORT, {"msg": "non-zero return code"}) == {**REPORT, "msg": "non-zero return code"}
+
+
 def test_a_task_that_ran_once_fails_once() -> None:
     hosts = {name: {"failure_record": {"host": name, "message": "It broke." if name == "b" else ""}} for name in "abc"}
     assert [record["host"] for record in _run_data.failures(hosts, "abc")] == ["b"]

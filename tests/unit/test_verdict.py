@@ -26,3 +26,19 @@ def test_the_last_line_says_what_failed(monkeypatch: pytest.MonkeyPatch, answer:
     callback.v2_runner_on_failed(SimpleNamespace(result=answer, task=task))
     callback.v2_playbook_on_stats(SimpleNamespace(failures={"localhost": 1}, processed={"localhost": 1}))
     assert shown == [line]
+
+
+def test_a_run_that_went_on_was_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger failed, the lock-out was carried out all the same, and then no result could be written."""
+    callback = CallbackModule()
+    shown: list[str] = []
+    monkeypatch.setattr(callback, "_display", SimpleNamespace(display=lambda text, color: shown.append(text)))
+
+    def ended(module: str, **answer: t.Any) -> t.Any:
+        return SimpleNamespace(result=answer, task=SimpleNamespace(name="", resolved_action=f"raxx.deprovision.{module}"))
+
+    callback.v2_runner_on_failed(ended("deprovision_event", msg="No answer."))
+    callback.v2_runner_on_ok(ended("console_sessions", changed=True))
+    callback.v2_runner_on_failed(ended("deprovision_result", msg="No room."))
+    callback.v2_playbook_on_stats(SimpleNamespace(failures={"localhost": 1}, processed={"localhost": 1}))
+    assert shown == ["FAILED: No room."]
