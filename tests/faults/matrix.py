@@ -23,6 +23,7 @@ from tests.faults.invariants import (
     changed_nothing,
     leaks_nothing,
     says_what_is_so,
+    took_access_away,
 )
 from tests.faults.runs import Run, Running, claims, wait_for_end
 from tests.leaks import CommandLines, Leaks
@@ -114,6 +115,9 @@ def _play(
             for number, run in enumerate(_first(case, sandbox, place, root)):
                 _judge(story, run, outcome, number)
             if case.fault:
+                if case.fault["system"] == "aws":
+                    # The ledger keeps nobody from being locked out, and there was no other run that could.
+                    _check(story, (took_access_away,), outcome, "after the run that met the fault")
                 outcome.struck = any(call["struck"] for call in sandbox.control("GET", "/calls"))
                 sandbox.mend()
             if log is not None:
