@@ -466,6 +466,7 @@ def _item(kind: str, item: Record, name: t.Any, verb: str, facts: Record) -> Rec
         "facts": {key: value for key, value in item.items() if key != "console"},
         "outcome": outcome,
         "at": lockout["at"] if lockout else None,
+        "by": lockout.get("by") if lockout else None,
     }
 
 

@@ -369,6 +369,7 @@ ANCHORED: list[tuple[str, tuple[Value, ...], Value]] = [
         for path, other in [
             (("event",), "DEPROV-2026-05-19-somebody.else"),
             (("person",), "somebody.else@raxx.example"),
+            (("items", 0, "by"), "nobody@raxx.example"),
             (("listings",), []),
             (("listings", 0), ...),
             (("listings", 0, "content", 0, "group"), "other"),

@@ -20,10 +20,10 @@ HOSTS = {"raptor": {"app_log_window": 600}}
 BOUNDS = {
     "engine_heroku/tasks/read.yml": [600],  # a rotation that is under way
     "engine_heroku/tasks/rotate.yml": [600],
-    "rollback/tasks/role_separation.yml": [300],  # the restart
+    "rollback/tasks/role_separation.yml": [300, 300],  # the restart
     "step23_distribute/tasks/main.yml": [300],
     "step23_prove_old_dead/tasks/check_one_off.yml": [600],
-    "step23_prove_old_dead/tasks/main.yml": [90 + 5 * 2],  # log-ins that began before, and bursts that proved nothing
+    "step23_prove_old_dead/tasks/dead.yml": [90 + 5 * 2],  # log-ins that began before, and bursts that proved nothing
     "step23_rotate/tasks/live.yml": [90 + 5 * 2],
     "step4_verify_app/tasks/main.yml": [600 + 60, 300],  # the log window, with the wait for a request
     "step4_verify_app/tasks/smoke.yml": [3 * 300 + 3 * 5],
