@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.checks import sanity
+
 ROOT = Path(__file__).parents[2]
 LINKED = {"README.md", "galaxy.yml", "meta", "playbooks", "plugins", "roles"}
 TOP_LEVEL = {
@@ -87,6 +89,13 @@ def test_no_file_is_bound_to_a_machine_or_unfinished(tracked: list[str]) -> None
             continue
         found = unwanted.search(path.read_bytes().decode(errors="replace"))
         assert not found, f"{name}: {found and found.group()}"
+
+
+def test_ansible_test_runs_every_unit_test_but_those_with_a_reason() -> None:
+    files = {file.name for file in (ROOT / "tests" / "unit").glob("test_*.py")}
+    run = {name.removeprefix("tests/unit/") for name in sanity.units(ROOT)}
+    assert run < files
+    assert files - run == {f"test_{name}.py" for name in sanity.NOT_IN_A_COPY}
 
 
 def test_a_new_file_of_code_must_say_its_licence(tmp_path: Path) -> None:
