@@ -35,7 +35,7 @@ Record = t.Mapping[str, t.Any]
 
 # A failure with one of these codes leaves something open rather than wrong.
 _OPEN_ENDED = ("role_separation_off", "proof_inconclusive", "log_inconclusive", "unreachable", "parked")
-# So does a prerequisite that is not met, whatever its code: what needs it was not tried.
+# So does a prerequisite that is not met: what needs it was not tried. But that a role lacks a right is wrong whenever it is seen.
 _PREREQUISITE = re.compile(r"[PY]\d")
 
 
@@ -347,6 +347,8 @@ def _credential(item: Record, covering: t.Sequence[Covering], facts: Facts) -> C
 
 
 def _is_open_ended(failure: Record) -> bool:
+    if failure.get("code") == "grant_drift":
+        return False
     return failure.get("code") in _OPEN_ENDED or _PREREQUISITE.match(failure.get("step", "")) is not None
 
 

@@ -57,12 +57,18 @@ def unknown_error(sandbox: Sandbox) -> Trouble:
 
 
 @pytest.fixture(scope="module")
-def drifted(sandbox: Sandbox, unknown_error: Trouble) -> Trouble:
+def drift(sandbox: Sandbox, unknown_error: Trouble) -> tuple[Trouble, Run]:
+    """The run, and a rollback that somebody tries then."""
     sandbox.sql("raptor", "REVOKE SELECT ON audit_archival_runs FROM raptor_app")
     try:
-        return met(sandbox)
+        return met(sandbox), deprovision(sandbox, None, playbook="playbooks/rollback.yml")
     finally:
         sandbox.sql("raptor", "GRANT SELECT ON audit_archival_runs TO raptor_app")
+
+
+@pytest.fixture(scope="module")
+def drifted(drift: tuple[Trouble, Run]) -> Trouble:
+    return drift[0]
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +121,14 @@ def test_grant_drift_stops_before_the_rotation_and_after_the_lockout(sandbox: Sa
     assert "Next: Re-apply the role's grants, then run the same command again. [grant_drift]" in run.last_line
     assert CALL in drifted.end
     assert not any(claim for claims in drifted.claims.values() for claim in claims.values())
+    assert {login_state(drifted.old[variable]) for variable in CONFIG_VARS.values()} == {"ok"}
+
+
+def test_a_rollback_that_would_help_nobody_is_refused(drift: tuple[Trouble, Run]) -> None:
+    """E5."""
+    drifted, rollback = drift
+    assert rollback.status != 0
+    assert "[grant_drift]" in rollback.last_line
     assert {login_state(drifted.old[variable]) for variable in CONFIG_VARS.values()} == {"ok"}
 
 

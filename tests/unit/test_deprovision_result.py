@@ -180,6 +180,13 @@ def test_a_prerequisite_that_is_not_met_leaves_something_open(
     assert (outcome.result["good"], outcome.result["verdict"].split(":")[0]) == (False, "INCOMPLETE")
 
 
+def test_a_right_that_a_role_lacks_is_a_failure_whenever_it_is_seen(run_main: ModuleRunner, event: Params, asked: Params) -> None:
+    """Y3, E7: running again does not mend it, so the operator is told whom to call."""
+    failure = {"host": "Heroku", "step": "Y3", "code": "grant_drift", "message": "The role lacks a right."}
+    verdict = run_main("deprovision_result", {**asked, "failures": [failure], "contact": "the on-call"}).result["verdict"]
+    assert (verdict.split(":")[0], "Call: the on-call" in verdict) == ("FAILED", True)
+
+
 def test_a_time_that_is_none_is_refused(run_main: ModuleRunner, asked: Params) -> None:
     asked["events"][0]["notice"] = "soon"
     assert run_main("deprovision_result", asked).code == "invalid_input"
