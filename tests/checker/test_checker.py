@@ -27,10 +27,14 @@ def play(place: Path, changes: list[tuple[str, str, str]], *, slow_logins: bool 
 
 
 def test_without_the_intent_a_resumed_run_rotates_again(tmp_path: Path) -> None:
-    """I5: facts of a rotation that nobody announced are refused; the run fails after it, and the next one does not know of it."""
+    """I5: facts of a rotation that nobody announced are refused; the run fails after it, and the next one does not know of it.
+
+    The hint would tell it, too, that there is something to wait for.
+    """
     written = 'if self._store.create(f"{base}/intent", encode(intent)):'
+    hint = 'self._store.put(f"{self._credential(credential)}/latest", str(number), secure=False)'
     outcome = play(
-        tmp_path, [(f"{UTILS}/_ledger.py", written, "if intent:")],
+        tmp_path, [(f"{UTILS}/_ledger.py", written, "if intent:"), (f"{UTILS}/_ledger.py", hint, "pass")],
         system="heroku", method="PATCH", path="/config-vars$", kind="error",
     )  # fmt: skip
     assert any("rotates_at_most" in line for line in outcome.violations), outcome
