@@ -235,7 +235,8 @@ def _demand_predicate(kind: t.Any, predicate: Record) -> None:
     sealed = predicate.get("sealed")
     if sealed is not None:
         _demand(bool(_DIGEST.fullmatch(sealed["head"])), "its sealed head is none")
-        _demand(type(sealed["records"]) is int, "its number of sealed records is none")
+        number = isinstance(sealed["records"], int) and not isinstance(sealed["records"], bool)
+        _demand(number, "its number of sealed records is none")
 
 
 def _demand(holds: bool, otherwise: str) -> None:
