@@ -201,10 +201,11 @@ def apps_in_charge(groups: t.Mapping[str, t.Sequence[str]], hostvars: HostVars, 
 
 
 def config_values(hostvars: HostVars, credentials: t.Iterable[str], app: str) -> dict[str, str]:
-    """The config vars of C(app) that follow from the credentials rotated in this run. Secrets are in it."""
+    """The config vars of C(app) that follow from the credentials rotated, or only proved, in this run. Secrets are in it."""
     return {
-        consumer["config_var"]: hostvars[name]["step23_rotate_credential"]["url"]
-        for name in rotated_credentials(hostvars, credentials, app)
+        consumer["config_var"]: known["url"]
+        for name in credentials
+        if (known := hostvars[name].get("step23_rotate_credential") or hostvars[name].get("step23_rotate_proved"))
         for consumer in hostvars[name]["credential_consumers"]
         if consumer["app"] == app
     }

@@ -88,6 +88,7 @@ def test_an_app_that_has_got_the_new_credential_is_switched_to_it(sandbox: Sandb
     assert "role_separation_off" in handed_out.last_line
     on = deprovision(sandbox, None, playbook=PLAYBOOK, restore=True)
     assert (on.status, sandbox.config()[FLAG], sandbox.serves()) == (0, "1", True), on.output
+    assert on.stats.get("rescued", {}) == {}
     done = deprovision(sandbox, None, playbook=PLAYBOOK, limit="raptor_app")
     assert done.status == 0, done.output
     assert sandbox.rotations() == {**not_handed_out, "raptor_app": not_handed_out["raptor_app"] + 1}

@@ -103,6 +103,16 @@ def test_a_credential_that_was_not_rotated_is_not_handed_out() -> None:
     assert _run_data.config_values(hosts, GROUPS["credentials"], "raptor") == {"ARCHIVE_URL": "postgres://audit_archiver"}
 
 
+def test_a_credential_that_was_only_proved_has_its_config_vars_and_no_rotation() -> None:
+    """E6: what an app is to have before it is switched to its own credential again."""
+    hosts = {
+        name: {key: value for key, value in host.items() if key != "step23_rotate_credential"} for name, host in HOSTS.items()
+    }
+    hosts["raptor_app"]["step23_rotate_proved"] = {"url": "postgres://raptor_app"}
+    assert _run_data.config_values(hosts, GROUPS["credentials"], "raptor") == {"APP_URL": "postgres://raptor_app"}
+    assert _run_data.rotated_credentials(hosts, GROUPS["credentials"]) == []
+
+
 def test_each_proof_of_this_run_may_show_in_the_log() -> None:
     """4: also those of what a rotation that was cut short had replaced."""
     known = {**rotated("raptor_app"), "old_urls": {"2": "older", "3": "old"}}
