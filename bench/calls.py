@@ -81,7 +81,7 @@ KINDS = [
     Kind(
         rf"aws \S+ PutParameter \S+{PERSON}/",
         "SSM: fact of a person",
-        "P5, C1, P4, C5, C6, 7: opened, before, lockout, ticket, recheck, sealed, audit row, closed",
+        "P5, C1, P4, C5, C6, 7: opened, before, locking, planned, lockout, ticket, recheck, sealed, audit row, closed",
     ),
     Kind(
         rf"aws \S+ GetParameters \S+{PERSON}",
