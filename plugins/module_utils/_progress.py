@@ -338,7 +338,7 @@ def rollback_debt(credential: str, facts: Facts) -> dict[str, t.Any] | None:
     intent = facts["intent"]
     apps = [name.partition("-")[2] for name in facts if name.startswith("distributed-")]
     proved = "dead" in facts and all(f"verified-{app}" in facts for app in apps)
-    finished = proved and not Credential(credential, 0, facts).debts()
+    finished = proved and not is_parked(facts)
     if finished or not intent["event"].startswith(ROLLBACK):
         return None
     return {"credential": credential, "kind": "rollback", "since": intent["since"], "by": intent["operator"]}
