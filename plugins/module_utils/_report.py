@@ -9,6 +9,7 @@ same bytes.
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 
@@ -19,7 +20,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._report_chart imp
 from ansible_collections.raxx.deprovision.plugins.module_utils._report_template import DEPARTURE, PLAN, STYLE
 
 try:
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, StrictUndefined, Template
     from markupsafe import Markup
 except ImportError:  # wherever Ansible runs there is Jinja2; only its own tests import this without
     Environment = None  # type: ignore[assignment, misc]
@@ -147,9 +148,14 @@ def report_md(record: Value) -> bytes:
 
 
 def _page(template: str, **values: t.Any) -> bytes:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    page = environment.from_string(template).render(style=Markup(STYLE), **values)  # noqa: S704  # our own text
+    page = _compiled(template).render(style=Markup(STYLE), **values)  # noqa: S704  # our own text
     return (page.strip() + "\n").encode()
+
+
+@functools.cache
+def _compiled(template: str) -> Template:
+    """To compile a template takes longer than to fill it in, and a run has a page for each person."""
+    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(template)
 
 
 # -- the top of the page

@@ -11,11 +11,13 @@ from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
+from ansible_collections.raxx.deprovision.plugins.module_utils import _report
 from ansible_collections.raxx.deprovision.plugins.module_utils._plan import Plan
 from ansible_collections.raxx.deprovision.plugins.module_utils._record import build
 from ansible_collections.raxx.deprovision.plugins.module_utils._report import plan_html, report_html, report_md
 from ansible_collections.raxx.deprovision.plugins.module_utils._report_chart import limits_chart, run_chart, span_words
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse
+from jinja2 import Environment
 
 from .bundle_world import CLOSING, EMAIL, EVENT, EVENT_FACTS, PLANNED, ROTATED, Facts, at, case, without
 
@@ -170,6 +172,19 @@ def test_the_same_record_gives_the_same_bytes(kind: str) -> None:
     """I12: another machine renders the same file."""
     assert report_html(RECORDS[kind]()) == report_html(RECORDS[kind]())
     assert report_md(RECORDS[kind]()) == report_md(RECORDS[kind]())
+
+
+def test_many_pages_take_one_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+
+    def compile_template(self: Environment, *args: t.Any, **kwargs: t.Any) -> t.Any:
+        compiled.append(args)
+        return Environment.compile(self, *args, **kwargs)
+
+    monkeypatch.setattr(_report, "Environment", type("Counted", (Environment,), {"compile": compile_template}))
+    _report._compiled.cache_clear()
+    pages = {report_html({**complete(), "email": f"{name}@raxx.example"}) for name in ("ada", "bo", "cy")}
+    assert (len(pages), len(compiled)) == (3, 1)
 
 
 def test_what_comes_from_elsewhere_stays_a_text() -> None:
