@@ -83,10 +83,11 @@ def _begins(stage: tuple[str, str], text: str, found: list[tuple[str, Lanes]]) -
 
 def _lane(stage: str, call: Call) -> str | None:
     """What the call belongs to; V(None) if it belongs to any."""
-    if stage in ("rotation", "proofs"):
+    if stage in ("prerequisites", "rotation", "proofs", "last look"):
         for name, variable in CREDENTIALS.items():
             if f"/{name}" in call.path or variable.replace("DATABASE", "DB") in call.path:
                 return name
+    if stage in ("rotation", "proofs"):
         return None
     if stage == "prerequisites":
         return "console" if call.system == "postgres" or CONSOLE in call.path else call.system

@@ -230,9 +230,9 @@ def read(ledger: Ledger, events: t.Sequence[Record], scope: Record) -> Known:
     rotations = {}
     still_open = [parse(record["opened"]) for record in events if "closed" not in facts[record["event"]]]
     if still_open:
-        for credential in scope["credentials"]:
-            for rotation in ledger.rotations_since(credential["name"], min(still_open)):
-                rotations[rotation.credential, rotation.number] = rotation
+        names = [credential["name"] for credential in scope["credentials"]]
+        for begun in each(lambda name: ledger.rotations_since(name, min(still_open)), names):
+            rotations.update({(rotation.credential, rotation.number): rotation for rotation in begun})
     recorded = {
         (item["name"], number)
         for known in facts.values()

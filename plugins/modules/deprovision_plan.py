@@ -136,9 +136,10 @@ from pathlib import Path
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._bundle import write
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
-from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger, fact_name
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger, Rotation, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
+from ansible_collections.raxx.deprovision.plugins.module_utils._parallel import each
 from ansible_collections.raxx.deprovision.plugins.module_utils._plan import Plan, make_plan, parse_digest, refuse
 from ansible_collections.raxx.deprovision.plugins.module_utils._progress import Credential
 from ansible_collections.raxx.deprovision.plugins.module_utils._report import plan_html
@@ -200,9 +201,12 @@ def _known(params: Params) -> list[tuple[Params, Credential]]:
     """Each credential of the inventory with the facts of the rotation that covers every open event, if there is one."""
     ledger = Ledger.from_params(params) if params["recorded"] and params["since"] else None
     since = parse(params["since"], "since") if params["since"] else None
+
+    def covering(item: Params) -> Rotation | None:
+        return ledger.recent_rotation(item["name"], since) if ledger and since else None
+
     known = []
-    for item in params["credentials"]:
-        rotation = ledger.recent_rotation(item["name"], since) if ledger and since else None
+    for item, rotation in zip(params["credentials"], each(covering, params["credentials"]), strict=True):
         waiver = next((event["facts"][name] for event in params["events"] if (name := _waiver(item)) in event["facts"]), None)
         credential = Credential(
             name=item["name"],

@@ -136,6 +136,7 @@ def test_the_floor_takes_the_calls_apart_where_they_do_not_depend_on_each_other(
     recorded = [
         call("heroku", "GET", "/account"),
         call("aws", "POST", "GetCallerIdentity"),
+        call("aws", "POST", f"GetParameter {LEDGER}/credentials/raptor_app/latest"),
         call("postgres", "DELETE", "raxx.deprovision: DELETE FROM rbac_user_groups"),
         call("postgres", "UPDATE", "raxx.deprovision: UPDATE admin_sessions"),
         call("aws", "POST", f"PutParameter {LEDGER}/people/x/y/lockout-console"),
@@ -147,6 +148,7 @@ def test_the_floor_takes_the_calls_apart_where_they_do_not_depend_on_each_other(
         call("heroku", "PATCH", "/apps/raxx-api-sandbox/config-vars"),
         call("heroku", "POST", "/apps/raxx-api-sandbox/dynos"),
         call("postgres", "SELECT", "raxx.deprovision: SELECT id FROM admin_sessions"),
+        call("aws", "POST", f"GetParametersByPath {LEDGER}/credentials/audit_archiver/0001"),
     ]
     found = stages(recorded)
     assert [name for name, _lanes in found] == [
@@ -158,8 +160,9 @@ def test_the_floor_takes_the_calls_apart_where_they_do_not_depend_on_each_other(
         "proofs",
         "last look",
     ]
-    assert set(found[0][1]) == {"heroku", "aws"}
+    assert set(found[0][1]) == {"heroku", "aws", "raptor_app"}
     assert set(found[3][1]) == {"raptor_app", "audit_archiver"}
+    assert set(found[6][1]) == {"all", "audit_archiver"}
     assert sorted(each for _name, lanes in found for lane in lanes.values() for each in lane) == sorted(recorded)
 
 
