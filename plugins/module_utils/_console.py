@@ -78,7 +78,6 @@ class Look:
     """How a listing was made: what was asked, of which server, and when by its clock and by ours."""
 
     query: str
-    ids: str
     where: Place
     local_time: datetime
 
@@ -104,12 +103,16 @@ class Revocation:
         return [item for item in self.had(person) if (item.person_id, item.key) in self.removed]
 
     def listing(self, person: Person) -> dict[str, t.Any]:
-        """The last listing of one account with its provenance: whoever gets the rows can see how they came about."""
+        """The last listing of one account with its provenance: whoever gets the rows can see how they came about.
+
+        People who leave together are listed together. The parameters are those that give the rows of this account alone: what
+        is kept of one person neither tells who the others are, nor grows with their number.
+        """
         rows = [item.facts for item in self.left if item.person_id == person.id]
         where = self.look.where
         return {
             "query": self.look.query,
-            "parameters": {"ids": self.look.ids},
+            "parameters": {"ids": array([person.id])},
             "account": plain(person.id),
             "server": {
                 "database": where.database,
@@ -206,7 +209,7 @@ def revoke(
                 raise _unknown(cursor, missing)
             ids = array([person.id for person in people])
             before = _list(cursor, access, ids)
-            look = Look(access.listing, ids, where, now())
+            look = Look(access.listing, where, now())
             removed: frozenset[tuple[t.Any, t.Any]] = frozenset((item.person_id, item.key) for item in before)
             if before and not check_mode:
                 before_write(SYSTEM, access.removal.partition(" WHERE")[0])
@@ -271,7 +274,7 @@ def _look_again(connection: Connection, access: Access, ids: str) -> tuple[tuple
     """What a transaction that began after the change sees."""
     with transaction(connection, system=SYSTEM) as cursor:
         where = place(cursor)
-        return _list(cursor, access, ids), Look(access.listing, ids, where, now())
+        return _list(cursor, access, ids), Look(access.listing, where, now())
 
 
 def _find(cursor: Cursor, emails: list[str]) -> tuple[Person, ...]:

@@ -116,6 +116,7 @@ people:
         - How the last listing was made, which in a run that took something away is the one afterwards. It has the query with its
           parameters, the server by its own names, the role that asked, both clocks, the number of rows, and the SHA-256 of the
           rows as canonical JSON.
+        - Several people are listed by one query. The parameters are those of this account, with which it gives these rows.
       type: dict
       sample:
         query: SELECT ...

@@ -78,6 +78,18 @@ def test_a_listing_shows_how_it_was_made(sql: SqlScript) -> None:
     assert listing["local_time"].endswith("Z")
 
 
+def test_a_listing_tells_of_its_own_account_alone(sql: SqlScript) -> None:
+    """All are asked for at once; the evidence of one person must not grow with the others, nor tell who they are."""
+    other = (5, "bob@raxx.example")
+    emails = [*PARAMS["emails"], other[1]]
+    expect_people(sql, PERSON, other, emails=emails)
+    sql.expect(_console.MEMBERSHIPS.listing, {"ids": '{"2","5"}'}, [READER])
+    sql.commit()
+    people = sql.run("console_memberships", {**PARAMS, "emails": emails}, check=True).result["people"]
+    found = [(person["listing"]["parameters"], person["listing"]["rows"]) for person in people]
+    assert found == [({"ids": '{"2"}'}, 1), ({"ids": '{"5"}'}, 0)]
+
+
 def test_a_second_run_writes_nothing(sql: SqlScript) -> None:
     """I13."""
     expect_people(sql, PERSON)
