@@ -31,7 +31,6 @@ from tests.e2e.world import ROOT
 OUTPUT = ROOT / "build" / "bench.json"
 PARTS = ("zero", "real", "growth", "ordinary")
 CROWDS = (1, 10, 100, 1000)
-MOST_GROWTH_RUNS = 3  # a thousand people take long
 
 Record = dict[str, t.Any]
 
@@ -49,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         "zero": lambda place: side_by_side(place, ZERO, options),
         "real": lambda place: side_by_side(place, REAL, options),
         "ordinary": lambda place: ordinary(place, options.runs),
-        "growth": lambda place: growth(place, options.crowds, min(options.runs, MOST_GROWTH_RUNS)),
+        "growth": lambda place: growth(place, options.crowds, options.runs),
     }
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         for name in options.parts:
