@@ -33,6 +33,10 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._times import for
 
 Record = t.Mapping[str, t.Any]
 
+# The verdict on several people names no more of those of whom the same is to be said; the checklist above it has them all.
+MOST_NAMES = 10
+_WORST_FIRST = ("FAILED", "INCOMPLETE", "PLAN", "COMPLETE")
+
 # A failure with one of these codes leaves something open rather than wrong.
 _OPEN_ENDED = ("role_separation_off", "proof_inconclusive", "log_inconclusive", "unreachable", "parked")
 # So does a prerequisite that is not met: what needs it was not tried. But that a role lacks a right is wrong whenever it is seen.
@@ -90,21 +94,21 @@ class Outcome:
         return not self.failures and not self.closed
 
     @property
-    def verdict(self) -> str:
-        """The one line at the end."""
+    def said(self) -> tuple[str, str]:
+        """The word of the verdict, and what it says behind the id of the event."""
         said = " ".join(f"{failure['step']} ({failure['host']}): {failure['message']}" for failure in self.failures)
         if self.check_mode:
-            return f"PLAN: {self.event.id}; nothing was changed" + (f". A real run would not get through: {said}" if said else "")
+            return "PLAN", "; nothing was changed" + (f". A real run would not get through: {said}" if said else "")
         if self.closed and said:
-            return f"FAILED: {self.event.id} is closed, and its record stays as it is. What happened in this run: {said}"
+            return "FAILED", f" is closed, and its record stays as it is. What happened in this run: {said}"
         ended = parse(self.progress.closed_at) if self.progress.closed_at else self.now
         late = " OVERDUE: more than four hours since the notice." if ended > self.event.deadline else ""
         if self.progress.complete:
-            return f"COMPLETE: {self.event.id}{'.' if late else ''}{late}"
+            return "COMPLETE", f"{'.' if late else ''}{late}"
         missing = self.progress.undone or ["closing the ticket"]
         if said:
-            return f"{self.result.upper()}: {self.event.id}. What happened: {said} Missing: {', '.join(missing)}.{late}"
-        return f"INCOMPLETE: {self.event.id}. Missing: {'; '.join(self.progress.missing or missing)}.{late}"
+            return self.result.upper(), f". What happened: {said} Missing: {', '.join(missing)}.{late}"
+        return "INCOMPLETE", f". Missing: {'; '.join(self.progress.missing or missing)}.{late}"
 
     @property
     def ticket(self) -> Record:
@@ -344,6 +348,23 @@ def _credential(item: Record, covering: t.Sequence[Covering], facts: Facts) -> C
         consumers=tuple(item["consumers"]),
         earlier=tuple(filter(None, earlier)),
     )
+
+
+def verdict(outcomes: t.Sequence[Outcome]) -> str:
+    """The one line at the end. Of several people it begins with the worst and with how many are done; the same is said once."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for outcome in sorted(outcomes, key=lambda outcome: _WORST_FIRST.index(outcome.said[0])):
+        alike.setdefault(outcome.said, []).append(outcome.event.id)
+    lines = [f"{word}: {_names(events)}{ending}" for (word, ending), events in alike.items()]
+    if len(outcomes) > 1:
+        done = "" if outcomes[0].check_mode else f"{sum(outcome.good for outcome in outcomes)} of "
+        lines.insert(0, f"{next(iter(alike))[0]}: {done}{len(outcomes)} people")
+    return " | ".join(lines)
+
+
+def _names(events: t.Sequence[str]) -> str:
+    more = len(events) - MOST_NAMES
+    return ", ".join(events[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _is_open_ended(failure: Record) -> bool:

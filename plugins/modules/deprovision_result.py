@@ -200,7 +200,9 @@ lines:
   elements: str
   sample: ["[x] 1  locked out of Console  09:13:00Z  observed: removed from support; sessions ended: 4; none left"]
 verdict:
-  description: One line that says complete or what is missing.
+  description:
+    - One line that says complete or what is missing.
+    - Of several people it begins with the worst that is to be said of one of them and with how many are done.
   returned: success
   type: str
   sample: "COMPLETE: DEPROV-2026-05-19-jordan.smith"
@@ -256,7 +258,13 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Fa
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER, SIGNING
 from ansible_collections.raxx.deprovision.plugins.module_utils._parallel import each
-from ansible_collections.raxx.deprovision.plugins.module_utils._results import Outcome, judge, known_without_ledger, read
+from ansible_collections.raxx.deprovision.plugins.module_utils._results import (
+    Outcome,
+    judge,
+    known_without_ledger,
+    read,
+    verdict,
+)
 from ansible_collections.raxx.deprovision.plugins.module_utils._statement import SigningKey, signing_key
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now
 
@@ -309,9 +317,7 @@ def run(params: Params, check_mode: bool) -> Result:
         "good": all(outcome.good for outcome in outcomes),
         "complete": all(outcome.result == "complete" for outcome in outcomes),
         "lines": params["plan"].get("lines", []) if check_mode else _lines(outcomes, evidence),
-        "verdict": " | ".join(
-            [*(outcome.verdict for outcome in outcomes), *_hold(params, outcomes, check_mode), *_call(params, outcomes)]
-        ),
+        "verdict": " | ".join([verdict(outcomes), *_hold(params, outcomes, check_mode), *_call(params, outcomes)]),
         "evidence": evidence,
         "paths": [str(Path(item["directory"], "result.json")) for item in evidence],
     }

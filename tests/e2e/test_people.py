@@ -68,4 +68,5 @@ def test_each_of_them_has_a_ticket_a_row_and_a_result(sandbox: Sandbox, runs: li
         rows = sandbox.sql("raptor", "SELECT count(*) FROM audit_archival_runs WHERE notes LIKE %s", marker)
         assert rows == [(1,)]
         assert sandbox.access(result["email"]) == (0, 0)
-        assert f"COMPLETE: {result['event']}" in run.last_line
+        assert result["event"] in run.last_line
+    assert run.last_line.startswith("COMPLETE: 3 of 3 people | COMPLETE: DEPROV-")

@@ -156,6 +156,28 @@ def test_what_happened_and_what_is_missing_are_in_one_line(
     assert json.loads(Path(outcome.result["paths"][0]).read_text())["result"] == result
 
 
+def test_of_several_people_the_worst_is_said_first(run_main: ModuleRunner, event: Params, asked: Params) -> None:
+    """Who reads no further than the first word must not take it for done."""
+    others = run_main("deprovision_event", {**EVENT, "emails": ["bob@raxx.example", "cy@raxx.example"]}).result["events"]
+    finish(run_main, event, asked)
+    bob, cy = (other["event"] for other in others)
+    said = run_main("deprovision_result", {**asked, "events": [event, *others]}).result["verdict"].split(" | ")
+    assert said[0] == "INCOMPLETE: 1 of 3 people"
+    assert said[1].startswith(f"INCOMPLETE: {bob}, {cy}. Missing: ")
+    assert said[2:] == [f"COMPLETE: {event['event']}"]
+
+    planned = run_main("deprovision_result", {**asked, "events": others}, check=True).result["verdict"]
+    assert planned.startswith(f"PLAN: 2 people | PLAN: {bob}, {cy}; nothing was changed")
+
+
+def test_of_very_many_people_the_last_line_names_a_few(run_main: ModuleRunner, asked: Params) -> None:
+    emails = [f"person{number}@raxx.example" for number in range(13)]
+    events = run_main("deprovision_event", {**EVENT, "emails": emails}).result["events"]
+    outcome = run_main("deprovision_result", {**asked, "events": events})
+    assert " and 3 more. Missing: " in outcome.result["verdict"]
+    assert all(any(line.startswith(f"{event['event']}: ") for line in outcome.result["lines"]) for event in events)
+
+
 def test_check_mode_shows_the_plan_and_how_to_hold_a_run_to_it(run_main: ModuleRunner, asked: Params, tmp_path: Path) -> None:
     plan = {"digest": "a" * 64, "lines": ["a real run would", "  change nothing"]}
     outcome = run_main("deprovision_result", {**asked, "plan": plan, "path": str(tmp_path)}, check=True).result
