@@ -34,10 +34,8 @@ class Arena:
         """The playbook, as an operator starts it; with many people they are given in a file."""
         inputs = self.place / "inputs.json"
         evidence = self.place / "evidence"
-        inputs.write_text(
-            json.dumps({"email": emails, "app_log_window": self.world.log_window, "evidence_directory": str(evidence)}),
-            encoding="utf-8",
-        )
+        waits = {"app_log_window": self.world.log_window, "deprovision_lease_seconds": self.world.lease}
+        inputs.write_text(json.dumps({"email": emails, "evidence_directory": str(evidence), **waits}), encoding="utf-8")
         measured = self.run([str(BIN / "ansible-playbook"), "deprovision.yml", "-e", f"@{inputs}"], emails, tree)
         shutil.rmtree(evidence, ignore_errors=True)
         return measured

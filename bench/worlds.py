@@ -30,13 +30,18 @@ SELECT (SELECT count(*) FROM rbac_user_groups WHERE user_id = ANY (%(ids)s))
 
 @dataclass(frozen=True)
 class World:
-    """C(latency) is what each call of an API takes more, C(log_window) how long the app's log is watched; in seconds."""
+    """How far away the systems are; all in seconds.
+
+    C(latency) is what each call of an API takes more, C(log_window) how long the app's log is watched, and C(lease) how long a
+    run may show no sign of life: a quarter of it passes between two renewals.
+    """
 
     name: str
     latency: float
     settling: float
     restart: float
     log_window: int
+    lease: float
 
     def seed(self, people: int) -> dict[str, t.Any]:
         """With C(people) more admins in Console, each a member of two groups and with two active sessions."""
@@ -61,9 +66,9 @@ class World:
         return {"heroku": {"timings": timings}, "console": {"admins": default["console"]["admins"] + crowd}}
 
 
-ZERO = World("zero latency", latency=0, settling=0, restart=0, log_window=2)
-REAL = World("realistic latency", latency=0.15, settling=20, restart=15, log_window=60)
-QUICK = World("a little latency", latency=0.02, settling=0.4, restart=0.2, log_window=2)
+ZERO = World("zero latency", latency=0, settling=0, restart=0, log_window=2, lease=5)
+REAL = World("realistic latency", latency=0.15, settling=20, restart=15, log_window=60, lease=60)
+QUICK = World("a little latency", latency=0.02, settling=0.4, restart=0.2, log_window=2, lease=5)
 
 
 def person(number: int) -> str:

@@ -19,8 +19,10 @@ import threading
 import time
 import typing as t
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, UnreachableError
+from ansible_collections.raxx.deprovision.plugins.module_utils._parallel import both
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import RETRY_DELAYS, SYSTEM, Parameter, SsmClient, from_params
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now, parse
 from ansible_collections.raxx.deprovision.plugins.module_utils._values import encode
@@ -222,9 +224,11 @@ class Leases:
             number += 1
             lease = Lease(number, charge, at, at)
             if self._store.create(self._name(number, LEASE), lease.encode()):
-                with contextlib.suppress(UnreachableError):  # a hint: the next run finds its number all the same
-                    self._store.put(f"{self._base}/{LATEST}", str(number), secure=False)
-                return self.read(number)
+                return both(partial(self._hint, number), partial(self.read, number))[1]
+
+    def _hint(self, number: int) -> None:
+        with contextlib.suppress(UnreachableError):  # the next run finds its number all the same
+            self._store.put(f"{self._base}/{LATEST}", str(number), secure=False)
 
     def _running_before(self, number: int) -> list[int]:
         """The lower numbers of runs that are not over, the oldest first."""

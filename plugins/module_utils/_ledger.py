@@ -35,6 +35,7 @@ from functools import partial
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, UnreachableError
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event, event_id, person_key
 from ansible_collections.raxx.deprovision.plugins.module_utils._fingerprint import fingerprint
+from ansible_collections.raxx.deprovision.plugins.module_utils._parallel import both
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import Parameter, SsmClient, from_params
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse
 from ansible_collections.raxx.deprovision.plugins.module_utils._values import encode
@@ -176,11 +177,17 @@ class Ledger:
         """The newest rotation of the credential that was ever begun."""
         hint = self._store.get(f"{self._credential(credential)}/latest")
         number = int(hint.value) if hint else 0
-        while self._store.get(f"{self._rotation(credential, number + 1)}/intent"):
+        while True:
+            newest, newer = both(
+                partial(self.rotation, credential, number),
+                partial(self._store.get, f"{self._rotation(credential, number + 1)}/intent"),
+            )
+            if newer is None:
+                break
             number += 1
         if not number:
             return None
-        newest = self._store.until_seen(partial(self.rotation, credential, number))
+        newest = newest or self._store.until_seen(partial(self.rotation, credential, number))
         if newest is None:
             raise UnreachableError(
                 "unreachable", f"Rotation {number} of {credential} was begun, but could not be read yet.", system="AWS SSM"
@@ -188,9 +195,9 @@ class Ledger:
         return newest
 
     def rotation(self, credential: str, number: int) -> Rotation | None:
-        """The C(number)-th rotation of the credential, or V(None) if it was never begun."""
+        """The C(number)-th rotation of the credential, or V(None) if it was never begun. They are counted from 1."""
         base = self._rotation(credential, number)
-        raw = self._raw(base)
+        raw = self._raw(base) if number else {}
         return Rotation(credential, number, _decode(raw), raw.get("key"), raw.get("old")) if "intent" in raw else None
 
     def rotations_since(self, credential: str, since: datetime) -> list[Rotation]:

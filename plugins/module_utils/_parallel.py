@@ -13,6 +13,8 @@ AT_ONCE = 8
 
 Item = t.TypeVar("Item")
 Answer = t.TypeVar("Answer")
+One = t.TypeVar("One")
+Other = t.TypeVar("Other")
 
 
 def each(call: t.Callable[[Item], Answer], items: t.Sequence[Item]) -> list[Answer]:
@@ -21,3 +23,10 @@ def each(call: t.Callable[[Item], Answer], items: t.Sequence[Item]) -> list[Answ
         return [call(item) for item in items]
     with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(items))) as pool:
         return list(pool.map(call, items))
+
+
+def both(one: t.Callable[[], One], other: t.Callable[[], Other]) -> tuple[One, Other]:
+    """The answers of two calls that do not depend on each other. Of two errors that of C(one) is raised."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        later = pool.submit(other)
+        return one(), later.result()

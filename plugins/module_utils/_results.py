@@ -17,7 +17,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._errors import De
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event
 from ansible_collections.raxx.deprovision.plugins.module_utils._event_journal import SEAL, Covering, EventJournal, journal, seal
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, Ledger, Rotation, fact_name
-from ansible_collections.raxx.deprovision.plugins.module_utils._parallel import each
+from ansible_collections.raxx.deprovision.plugins.module_utils._parallel import both, each
 from ansible_collections.raxx.deprovision.plugins.module_utils._progress import (
     NOT_COVERED,
     Credential,
@@ -229,7 +229,10 @@ class Known:
 
 def read(ledger: Ledger, events: t.Sequence[Record], scope: Record) -> Known:
     """What there is to know of C(events) and of the credentials of C(scope)."""
-    found = each(lambda record: ledger.event_facts(record["email"], record["event"]) or {}, events)
+    found, separation_debts = both(
+        lambda: each(lambda record: ledger.event_facts(record["email"], record["event"]) or {}, events),
+        ledger.role_separation_debts,
+    )
     facts = {record["event"]: known for record, known in zip(events, found, strict=True)}
     rotations = {}
     still_open = [parse(record["opened"]) for record in events if "closed" not in facts[record["event"]]]
@@ -246,7 +249,7 @@ def read(ledger: Ledger, events: t.Sequence[Record], scope: Record) -> Known:
     for name, number in recorded - rotations.keys():
         if closed := ledger.rotation(name, number):
             rotations[name, number] = closed
-    return Known(facts, rotations, ledger.role_separation_debts())
+    return Known(facts, rotations, separation_debts)
 
 
 def known_without_ledger(events: t.Sequence[Record], scope: Record, now: datetime) -> Known:

@@ -303,7 +303,11 @@ def _with_statements(ledger: Ledger | None, record: EventRecord, stated: Facts, 
     new = {name: fact for name, fact in stated.items() if name not in record.facts}
     if record.closed or ledger is None or check_mode or not new:
         return record.facts
-    return {**record.facts, **ledger.record_event(record.event.email, record.event.id, new)}
+
+    def noted(name: str) -> Facts:
+        return ledger.record_event(record.event.email, record.event.id, {name: new[name]})
+
+    return {**record.facts, **{name: fact for facts in each(noted, list(new)) for name, fact in facts.items()}}
 
 
 def main() -> None:

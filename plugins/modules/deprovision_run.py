@@ -203,9 +203,10 @@ def _begin(params: Params, check_mode: bool) -> Result:
 
 
 def _has_open_event(params: Params, emails: list[str]) -> bool:
+    """Whether somebody has an event that is not closed, or none. The first mostly has, and then nobody else is looked up."""
     ledger = Ledger.from_params(params)
-    current = [current_event(ledger.events_of(email), new_event=params["new_event"]) for email in emails]
-    return not current or not all(record and record.closed for record in current)
+    current = (current_event(ledger.events_of(email), new_event=params["new_event"]) for email in emails)
+    return not emails or any(record is None or not record.closed for record in current)
 
 
 def _end(params: Params, check_mode: bool) -> Result:

@@ -8,10 +8,8 @@ import copy
 import json
 import typing as t
 from pathlib import Path
-from threading import Barrier
 
 import pytest
-from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger
 from ansible_collections.raxx.deprovision.plugins.module_utils._plan import Plan, difference, line
 
 from .conftest import ModuleRunner
@@ -85,21 +83,6 @@ def test_the_plan_names_what_a_run_would_do(run_main: ModuleRunner, store: t.Any
     assert outcome.result["steps"] == ["1a", "1b", "2a", "2b", "2c", "2", "6", "7"]
     assert outcome.result["changed"] is True
     assert list(tmp_path.iterdir()) == []
-
-
-def test_credentials_are_looked_up_side_by_side(run_main: ModuleRunner, store: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    params = planned(run_main)
-    together = Barrier(len(params["credentials"]), timeout=10)
-
-    def newest(_ledger: Ledger, _credential: str) -> None:
-        together.wait()
-
-    monkeypatch.setattr(Ledger, "newest_rotation", newest)
-    assert "2a" in run_main("deprovision_plan", params, check=True).result["steps"]
-
-    judged = {name: params[name] for name in ("ledger_prefix", "environment_name", "events")}
-    scope = {"consoles": ["console"], "records": ["audit_record"], "credentials": params["credentials"], "locked_out": []}
-    assert run_main("deprovision_result", {**judged, "scope": scope}).result["events"][0]["ready_to_close"] is False
 
 
 def test_the_file_holds_the_plan_and_its_name_is_the_digest(run_main: ModuleRunner, store: t.Any, tmp_path: Path) -> None:

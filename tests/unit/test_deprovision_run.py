@@ -20,6 +20,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._guard import bef
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import HerokuClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._in_charge import watched
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import verify
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import EventRecord, Ledger
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SsmClient
 
 from .conftest import ModuleRunner
@@ -294,6 +295,21 @@ def test_of_two_that_begin_at_once_one_goes_on(run_main: ModuleRunner, store: t.
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["run_in_progress", "run_in_progress", "went on"]
+
+
+def test_of_many_people_no_more_are_looked_up_than_it_takes(
+    run_main: ModuleRunner, store: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look is time until the lock-out."""
+    looked_up = []
+
+    def events_of(_ledger: Ledger, email: str) -> list[EventRecord]:
+        looked_up.append(email)
+        return []
+
+    monkeypatch.setattr(Ledger, "events_of", events_of)
+    assert run_main("deprovision_run", {**RUN, "emails": [EMAIL, OTHER]}).result["number"] == 1
+    assert looked_up == [EMAIL]
 
 
 def test_nothing_is_leased_for_an_event_that_is_closed(run_main: ModuleRunner, store: t.Any) -> None:
