@@ -80,12 +80,22 @@ def table(found: Record) -> list[str]:
                 for what, title in COLUMNS.items()
                 if middle(found, name, who, what) is not None
             ]
-            lines.append(f"  {who:<9} " + "  ".join([*cells, f"calls {sum(runs[0]['calls'].values())}"]))
+            lines.append(f"  {who:<9} " + "  ".join([*cells, f"calls {calls_made(runs)}"]))
     lines += ["", f"{'goal':<58} {'limit':>7} {'is':>8}"]
     for goal in goals(found):
         is_now = "" if goal.value is None else f"{goal.value:8.2f}"
         lines.append(f"{goal.name:<58} {goal.limit:7.2f} {is_now:>8}  {goal.verdict}")
     return lines
+
+
+def calls_made(runs: list[Record]) -> str:
+    """How many remote calls the first of the runs made, and of which systems."""
+    by_system: dict[str, int] = runs[0]["calls"]
+    return (
+        " ".join([f"{sum(by_system.values())}:", *(f"{system} {number}" for system, number in by_system.items())])
+        if by_system
+        else "0"
+    )
 
 
 def spread(runs: list[Record], what: str) -> str:

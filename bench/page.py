@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.__main__ import OUTPUT
 from bench.calls import KINDS
-from bench.goals import COLUMNS, Record, goals, middle, spread
+from bench.goals import COLUMNS, Record, calls_made, goals, middle, spread
 from bench.picture import picture
 from tests.e2e.world import ROOT
 
@@ -25,10 +25,10 @@ def figures(found: Record) -> str:
         lines += row(goal.name, f"{goal.limit:.2f}", "" if goal.value is None else f"{goal.value:.2f}", goal.verdict)
     for name, part in found["parts"].items():
         lines += ["", f"**{name}**: {part['world']}; {_where(part['machine'])}", ""]
-        lines += [*row("", "runs", *COLUMNS.values(), "calls"), *row("---", *["---:"] * 6)]
+        lines += [*row("", "runs", *COLUMNS.values(), "calls"), *row("---", *["---:"] * 5, "---")]
         for who, runs in part["contestants"].items():
             cells = ["" if middle(found, name, who, what) is None else spread(runs, what) for what in COLUMNS]
-            lines += row(who, str(len(runs)), *cells, str(sum(runs[0]["calls"].values())))
+            lines += row(who, str(len(runs)), *cells, calls_made(runs))
     return "\n".join(lines)
 
 

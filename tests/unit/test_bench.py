@@ -26,7 +26,15 @@ LEDGER = "/raxx/sandbox/deprovision"
 
 def run(wall: float, **figures: float | None) -> Record:
     kinds = {"Heroku: rotate": 2, "SQL: remove memberships": 1}
-    return {"wall": wall, "cpu": wall, "memory": 100.0, "reached": 1.0, "calls": {"aws": 3}, "kinds": kinds, **figures}
+    return {
+        "wall": wall,
+        "cpu": wall,
+        "memory": 100.0,
+        "reached": 1.0,
+        "calls": {"aws": 3, "heroku": 2},
+        "kinds": kinds,
+        **figures,
+    }
 
 
 def measured(**parts: dict[str, list[Record]]) -> Record:
@@ -71,6 +79,7 @@ def test_the_table_has_every_contestant_and_every_goal() -> None:
     found = measured(zero={"ours": ours, "empty": [run(1.0, reached=None)]})
     text = "\n".join(table(found))
     assert re.search(r"ours .*locked out s 1\.00 \(1\.00 to 1\.00\) .*wall s 3\.00 \(2\.00 to 5\.00\)", text)
+    assert "calls 5: aws 3 heroku 2" in text
     assert "locked out" not in next(line for line in text.splitlines() if "empty" in line)
     assert all(goal.name in text for goal in goals(found))
 
@@ -89,6 +98,7 @@ def test_the_page_has_a_place_for_what_was_measured() -> None:
         text = between(text, mark, content)
         assert between(text, mark, content) == text
     assert "| Heroku: rotate | 2 | " in text
+    assert "| 5: aws 3 heroku 2 |" in text
 
 
 @pytest.mark.parametrize(
