@@ -16,6 +16,7 @@ CHARTS = [
     ("Zero latency: seconds to the lock-out", "zero", ("ours", "peer", "floor"), "reached"),
     ("Zero latency: seconds to the end", "zero", ("ours", "peer", "floor"), "wall"),
     ("Zero latency: CPU seconds", "zero", ("ours", "peer", "floor"), "cpu"),
+    ("Realistic latency: seconds to the lock-out", "real", ("ours", "peer", "floor"), "reached"),
     ("Realistic latency: seconds to the end", "real", ("ours", "peer", "floor"), "wall"),
     ("Inline and ordinary modules: seconds to the end", "ordinary", ("inline", "ordinary"), "wall"),
     ("People in one run: seconds to the end", "growth", ("1", "10", "100", "1000"), "wall"),
