@@ -179,25 +179,28 @@ class Ledger:
         number = int(hint.value) if hint else 0
         while True:
             newest, newer = both(
-                partial(self.rotation, credential, number),
+                partial(self._begun, credential, number),
                 partial(self._store.get, f"{self._rotation(credential, number + 1)}/intent"),
             )
             if newer is None:
-                break
+                return newest
             number += 1
+
+    def _begun(self, credential: str, number: int) -> Rotation | None:
+        """A rotation that is known to have been begun; V(None) for the number 0, which is before the first."""
         if not number:
             return None
-        newest = newest or self._store.until_seen(partial(self.rotation, credential, number))
-        if newest is None:
+        begun = self._store.until_seen(partial(self.rotation, credential, number))
+        if begun is None:
             raise UnreachableError(
                 "unreachable", f"Rotation {number} of {credential} was begun, but could not be read yet.", system="AWS SSM"
             )
-        return newest
+        return begun
 
     def rotation(self, credential: str, number: int) -> Rotation | None:
-        """The C(number)-th rotation of the credential, or V(None) if it was never begun. They are counted from 1."""
+        """The C(number)-th rotation of the credential, or V(None) if it was never begun."""
         base = self._rotation(credential, number)
-        raw = self._raw(base) if number else {}
+        raw = self._raw(base)
         return Rotation(credential, number, _decode(raw), raw.get("key"), raw.get("old")) if "intent" in raw else None
 
     def rotations_since(self, credential: str, since: datetime) -> list[Rotation]:

@@ -137,7 +137,7 @@ def test_a_rotation_that_is_not_seen_stops_the_claim(
 ) -> None:
     run_main("deprovision_rotation", CLAIM)
     kept = parameters(store)
-    stale("by_path", "0001", 5)
+    stale("by_path", "0001", 4)
     outcome = run_main("deprovision_rotation", {**CLAIM, "url": NEW_URL})
     assert (outcome.code, outcome.result["failure"]["retryable"]) == ("unreachable", True)
     assert parameters(store) == kept
