@@ -223,11 +223,10 @@ def run(params: Params, check_mode: bool) -> Result:
 
     namesakes = _earlier_namesakes(emails, opened)
 
-    def event_of(email: str) -> tuple[Result, bool]:
+    def record_of(email: str) -> tuple[EventRecord, bool]:
         records = ledger.events_of(email) if ledger else []
         record = current_event(records, new_event=params["new_event"])
         known = record is not None
-        before = people.get(email, {})
         if record and not record.closed and params["notice"] and record.event.notice != notice:
             raise DeprovisionError(
                 "invalid_input",
@@ -240,24 +239,28 @@ def run(params: Params, check_mode: bool) -> Result:
             record = EventRecord(Event(name, email, operator, notice, opened), {})
         elif record is None:
             record = t.cast(Ledger, ledger).open_event(
-                email, operator=operator, notice=notice, opened=opened, before=before, taken=namesakes[email]
+                email, operator=operator, notice=notice, opened=opened, before=people.get(email, {}), taken=namesakes[email]
             )
-        facts = _with_statements(ledger, record, stated, check_mode=check_mode)
-        event = {
+        return record, known
+
+    found = each(record_of, emails)
+    records = [record for record, _known in found]
+    writable = ledger if not check_mode else None
+    events = [
+        {
             **record.event.as_fact(),
             "closed": record.closed,
             "opened_now": not known,
             "locking_before": [name for name in params["consoles"] if fact_name("locking", name) in record.facts],
             "facts": facts,
-            "present": before,
+            "present": people.get(record.event.email, {}),
         }
-        return event, not known or facts != record.facts
-
-    found = each(event_of, emails)
-    events = [event for event, _changed in found]
+        for (record, known), facts in zip(found, _with_statements(writable, records, stated), strict=True)
+    ]
+    changed = any(not known or event["facts"] != record.facts for (record, known), event in zip(found, events, strict=True))
     still_open = [event["opened"] for event in events if not event["closed"]]
     return {
-        "changed": any(changed for _event, changed in found) and ledger is not None,
+        "changed": changed and ledger is not None,
         "events": events,
         "since": max(still_open, default=None),
     }
@@ -298,16 +301,23 @@ def _stated(params: Params, approver: str | None, at: datetime) -> Facts:
     return stated
 
 
-def _with_statements(ledger: Ledger | None, record: EventRecord, stated: Facts, *, check_mode: bool) -> Facts:
-    """The facts of an event, with those of C(stated) that it does not have yet."""
-    new = {name: fact for name, fact in stated.items() if name not in record.facts}
-    if record.closed or ledger is None or check_mode or not new:
-        return record.facts
+def _with_statements(ledger: Ledger | None, records: t.Sequence[EventRecord], stated: Facts) -> list[Facts]:
+    """The facts of each event, with those of C(stated) that it did not have yet. Without a ledger nothing is written."""
+    facts = [dict(record.facts) for record in records]
+    if ledger is None:
+        return facts
+    new = [
+        (index, name) for index, record in enumerate(records) if not record.closed for name in stated if name not in record.facts
+    ]
 
-    def noted(name: str) -> Facts:
-        return ledger.record_event(record.event.email, record.event.id, {name: new[name]})
+    def written(entry: tuple[int, str]) -> Facts:
+        index, name = entry
+        event = records[index].event
+        return ledger.record_event(event.email, event.id, {name: stated[name]})
 
-    return {**record.facts, **{name: fact for facts in each(noted, list(new)) for name, fact in facts.items()}}
+    for (index, _name), fact in zip(new, each(written, new), strict=True):
+        facts[index].update(fact)
+    return facts
 
 
 def main() -> None:
