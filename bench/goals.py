@@ -91,11 +91,8 @@ def table(found: Record) -> list[str]:
 def calls_made(runs: list[Record]) -> str:
     """How many remote calls the first of the runs made, and of which systems."""
     by_system: dict[str, int] = runs[0]["calls"]
-    return (
-        " ".join([f"{sum(by_system.values())}:", *(f"{system} {number}" for system, number in by_system.items())])
-        if by_system
-        else "0"
-    )
+    named = " ".join(f"{system} {number}" for system, number in by_system.items())
+    return f"{sum(by_system.values())}: {named}" if named else "0"
 
 
 def spread(runs: list[Record], what: str) -> str:

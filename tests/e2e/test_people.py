@@ -68,5 +68,5 @@ def test_each_of_them_has_a_ticket_a_row_and_a_result(sandbox: Sandbox, runs: li
         rows = sandbox.sql("raptor", "SELECT count(*) FROM audit_archival_runs WHERE notes LIKE %s", marker)
         assert rows == [(1,)]
         assert sandbox.access(result["email"]) == (0, 0)
-        assert result["event"] in run.last_line
-    assert run.last_line.startswith("COMPLETE: 3 of 3 people | COMPLETE: DEPROV-")
+    summary, _separator, named = run.last_line.partition(" | COMPLETE: ")
+    assert (summary, sorted(named.split(", "))) == ("COMPLETE: 3 of 3 people", sorted(result["event"] for result in results))
