@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._freescout import
 from ansible_collections.raxx.deprovision.plugins.module_utils._heroku import HerokuClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._infisical import InfisicalClient
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, Ledger
+from ansible_collections.raxx.deprovision.plugins.module_utils._parallel import both
 from ansible_collections.raxx.deprovision.plugins.module_utils._postgres import probe
 from ansible_collections.raxx.deprovision.plugins.module_utils._proof import lacks_right
 from ansible_collections.raxx.deprovision.plugins.module_utils._results import check_writable
@@ -142,10 +143,7 @@ def inspect(params: Params, check_mode: bool) -> Report:
     if params["notice"] and parse(params["notice"], "notice") > now():
         raise DeprovisionError("invalid_input", "The notice lies in the future; give the time at which it was confirmed, in UTC.")
     stated = check_email(params["operator"]) if params["operator"] else ""
-    account, identity = _identity(params)
-    people = _People(emails, stated or account, account)
     probes: list[t.Callable[[], Check]] = [
-        *(_Probe("P1", "Console", partial(_console, params, app, people)) for app in params["consoles"]),
         *_credential_probes(params),
         *(_Probe("Y3", f"app {app['name']}", partial(_app, params, app)) for app in params["apps"]),
         _Probe("P3", "AWS SSM", partial(_aws, params, check_mode)),
@@ -154,9 +152,12 @@ def inspect(params: Params, check_mode: bool) -> Report:
         _Probe("Y", "inventory", partial(_inventory, params)),
         partial(_rehearsal, params),
     ]
-    with ThreadPoolExecutor(max_workers=len(probes)) as pool:
-        checks = list(pool.map(lambda probe: probe(), probes))
-    return Report(counted((identity, *checks), params["tags"]), people.operator, tuple(people.found.values()))
+    with ThreadPoolExecutor(max_workers=1 + len(params["consoles"]) + len(probes)) as pool:
+        identity = pool.submit(_identity, params)
+        people = _People(emails, stated, identity)
+        consoles = [_Probe("P1", "Console", partial(_console, params, app, people)) for app in params["consoles"]]
+        checks = list(pool.map(lambda probe: probe(), [*consoles, *probes]))
+    return Report(counted((identity.result()[1], *checks), params["tags"]), people.operator, tuple(people.found.values()))
 
 
 def counted(checks: t.Sequence[Check], tags: t.Iterable[str]) -> tuple[Check, ...]:
@@ -169,7 +170,7 @@ def counted(checks: t.Sequence[Check], tags: t.Iterable[str]) -> tuple[Check, ..
 
 
 def _identity(params: Params) -> tuple[str, Check]:
-    """P2: the address of the Heroku account, in lower case, and the check of it. Everything else needs to know who operates."""
+    """P2: the address of the Heroku account, in lower case, and the check of it."""
     accounts: list[str] = []
 
     def look() -> str:
@@ -186,12 +187,24 @@ def _identity(params: Params) -> tuple[str, Check]:
 
 @dataclass
 class _People:
-    """Who leaves and who does it; what Console says of them is added by the check of Console."""
+    """Who leaves and who does it; what Console says of them is added by the check of Console.
+
+    C(stated) is the operator's address as the operator gives it, or empty. C(identity) is what L(_identity) finds.
+    """
 
     emails: list[str]
-    operator: str
-    account: str
+    stated: str
+    identity: Future[tuple[str, Check]]
     found: dict[str, dict[str, t.Any]] = field(default_factory=dict)
+
+    @property
+    def account(self) -> str:
+        """The address of the Heroku account; waits until P2 was looked at."""
+        return self.identity.result()[0]
+
+    @property
+    def operator(self) -> str:
+        return self.stated or self.account
 
     def add(self, email: str, **had: list[dict[str, t.Any]]) -> None:
         """Notes what an account had. A person can have several: in several consoles, or with other capitals."""
@@ -302,12 +315,11 @@ def _app(params: Params, app: Params) -> str:
 def _aws(params: Params, check_mode: bool) -> str:
     """P3: the ledger can be written, which is proved by a parameter that is written, read and removed again."""
     client = from_params(params)
-    identity = client.whoami()
     canary = f"{params['ledger_prefix'].rstrip('/')}/canary/{secrets.token_hex(8)}"
     if check_mode:
-        client.get_many([canary])
+        identity, _none = both(client.whoami, partial(client.get_many, [canary]))
         return f"{identity} may read {params['ledger_prefix']}"
-    _write_canary(client, canary)
+    identity, _written = both(client.whoami, partial(_write_canary, client, canary))
     return f"{identity} may write {params['ledger_prefix']}"
 
 

@@ -18,6 +18,14 @@ if t.TYPE_CHECKING:
 PREFIX = "/raxx/test/deprovision"
 EMAIL = "jordan.smith@raxx.example"
 OPERATOR = "olivia.osei@raxx.example"
+# What a module gets for the options of AWS that are not given, and where its ledger is.
+PLACE: dict[str, t.Any] = {
+    "aws_region": "us-east-1",
+    "aws_endpoint_url": None,
+    "aws_profile": None,
+    "aws_timeout": 10.0,
+    "ledger_prefix": PREFIX,
+}
 EVENT = {"ledger_prefix": PREFIX, "emails": [EMAIL], "operator": OPERATOR}
 
 

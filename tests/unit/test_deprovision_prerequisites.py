@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import typing as t
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from ansible_collections.raxx.deprovision.plugins.module_utils import _prerequisites, _ssm, _times
@@ -17,7 +19,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._postgres import 
 from botocore.exceptions import ConnectionClosedError
 
 from .conftest import ModuleRunner
-from .ledger_world import PREFIX
+from .ledger_world import PLACE, PREFIX
 
 
 def credential(name: str, store: dict[str, str]) -> dict[str, t.Any]:
@@ -70,6 +72,53 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
 
     monkeypatch.setattr(HerokuClient, "from_params", lambda params: Client())
     return found
+
+
+def known(account: str) -> Future[tuple[str, _prerequisites.Check]]:
+    """P2, looked at and met."""
+    identity: Future[tuple[str, _prerequisites.Check]] = Future()
+    identity.set_result((account, _prerequisites.Check("P2", "Heroku", _prerequisites.MET, "")))
+    return identity
+
+
+def test_the_account_is_asked_beside_everything_else(
+    run_main: ModuleRunner, answers: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P2. Only the check of Console has to know who operates, and not before it has the list of those who may."""
+    together = Barrier(3, timeout=10)
+
+    def account(_client: HerokuClient) -> t.Any:
+        together.wait()
+        return type("Account", (), {"email": "olivia.osei@raxx.example"})
+
+    def console(_params: t.Any, _app: str, people: _prerequisites._People) -> str:
+        together.wait()
+        return people.operator
+
+    monkeypatch.setattr(HerokuClient, "from_params", lambda params: type("Client", (), {"account": account})())
+    monkeypatch.setattr(_prerequisites, "_console", console)
+    monkeypatch.setattr(_prerequisites, "_aws", lambda *_arguments: str(together.wait()))
+    lines = run_main("deprovision_prerequisites", PARAMS).result["lines"]
+    assert next(line for line in lines if "P1" in line).endswith(" olivia.osei@raxx.example")
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_whose_rights_they_are_is_asked_while_they_are_tried(store: t.Any, monkeypatch: pytest.MonkeyPatch, check: bool) -> None:
+    """P3."""
+    together = Barrier(2, timeout=10)
+    get_many, whoami = _ssm.SsmClient.get_many, _ssm.SsmClient.whoami
+
+    def waiting_get_many(client: _ssm.SsmClient, names: t.Sequence[str]) -> t.Any:
+        together.wait()
+        return get_many(client, names)
+
+    def waiting_whoami(client: _ssm.SsmClient) -> str:
+        together.wait()
+        return whoami(client)
+
+    monkeypatch.setattr(_ssm.SsmClient, "get_many", waiting_get_many)
+    monkeypatch.setattr(_ssm.SsmClient, "whoami", waiting_whoami)
+    assert "arn:aws:" in _prerequisites._aws(PLACE, check)
 
 
 def test_the_operator_is_the_account_unless_somebody_else_is_named(run_main: ModuleRunner, answers: dict[str, t.Any]) -> None:
@@ -261,7 +310,7 @@ def test_p1(monkeypatch: pytest.MonkeyPatch, operator: str, account: str, emails
     monkeypatch.setattr(_prerequisites, "members_of", lambda *arguments, **options: {"olivia@x.y"})
     nobody = type("Nobody", (), {"people": ()})()
     monkeypatch.setattr(_prerequisites, "revoke", lambda *arguments, **options: nobody)
-    people = _prerequisites._People(emails, operator, account)
+    people = _prerequisites._People(emails, operator, known(account))
     params = {"database_timeout": 5, "superadmin_group": "superadmin", "console_account": True}
     if words is None:
         assert "olivia@x.y is superadmin" in _prerequisites._console(params, "raxx-console-test", people)
@@ -327,7 +376,7 @@ def test_the_ticket_of_somebody_else_is_not_taken(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_person_with_two_accounts_is_listed_with_what_both_had() -> None:
-    people = _prerequisites._People(["a@x.y"], "o@x.y", "o@x.y")
+    people = _prerequisites._People(["a@x.y"], "o@x.y", known("o@x.y"))
     people.add("a@x.y", memberships=[{"group": "support"}], sessions=[])
     people.add("a@x.y", memberships=[{"group": "billing"}], sessions=[{"id": 1}])
     assert [len(people.found["a@x.y"][kind]) for kind in ("memberships", "sessions")] == [2, 1]

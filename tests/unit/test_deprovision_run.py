@@ -25,7 +25,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SsmCl
 
 from .conftest import ModuleRunner
 from .heroku_answers import API, KEY
-from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, lose_answer, note, parameters
+from .ledger_world import EMAIL, EVENT, OPERATOR, PLACE, PREFIX, lose_answer, note, parameters
 
 PATIENCE = 1.5  # seconds; the clock is moto's, so it is the real one
 OTHER = "priya.patel@raxx.example"
@@ -268,9 +268,7 @@ def test_a_renewal_that_fails_in_an_unknown_way_stops_the_next_write() -> None:
 
 def test_of_two_that_begin_at_once_one_goes_on(run_main: ModuleRunner, store: t.Any) -> None:
     """Two threads stand for two runs; each keeps its lease once it has it, as a run does."""
-    leases = _lease.Leases.from_params(
-        {**RUN, "aws_region": "us-east-1", "aws_endpoint_url": None, "aws_profile": None, "aws_timeout": 10}
-    )
+    leases = _lease.Leases.from_params({**PLACE, **RUN})
     charge = _lease.Charge("run", OPERATOR, "here", ("jordan",), ("raptor_app",))
     outcomes: list[str] = []
     done = threading.Event()

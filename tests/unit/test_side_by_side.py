@@ -15,11 +15,8 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._results import r
 from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import Parameter, SsmClient
 
 from .conftest import ModuleRunner
-from .ledger_world import EVENT, OPERATOR, PREFIX
+from .ledger_world import EVENT, OPERATOR, PLACE, PREFIX
 from .test_deprovision_plan import planned
-
-# What the module gets for the options of AWS and the ledger that are not given.
-PARAMS = {"aws_region": "us-east-1", "aws_endpoint_url": None, "aws_profile": None, "aws_timeout": 10.0, "ledger_prefix": PREFIX}
 
 
 @pytest.fixture
@@ -81,7 +78,7 @@ def test_a_rotation_is_read_while_a_newer_one_is_looked_for(
 
     monkeypatch.setattr(SsmClient, "get", waiting_get)
     monkeypatch.setattr(SsmClient, "by_path", waiting_by_path)
-    ledger = Ledger.from_params(PARAMS)
+    ledger = Ledger.from_params(PLACE)
     assert (newest := ledger.newest_rotation("raptor_app"))
     assert newest.number == 1
 
@@ -97,7 +94,7 @@ def test_the_facts_of_people_and_the_debts_of_apps_are_read_side_by_side(
         return by_path(client, path)
 
     monkeypatch.setattr(SsmClient, "by_path", waiting)
-    known = read(Ledger.from_params(PARAMS), [event], {"credentials": []})
+    known = read(Ledger.from_params(PLACE), [event], {"credentials": []})
     assert set(known.facts[event["event"]]) == {"before", "opened"}
 
 
