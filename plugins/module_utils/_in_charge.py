@@ -14,7 +14,7 @@ from pathlib import Path
 from ansible_collections.raxx.deprovision.plugins.module_utils._guard import guarded
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import append
 from ansible_collections.raxx.deprovision.plugins.module_utils._lease import Holder, Leases
-from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now, parse
 from ansible_collections.raxx.deprovision.plugins.module_utils._values import encode
 
 # Access to Console is taken away whoever is in charge: to do it twice does no harm, and nothing may delay it. And what ends a
@@ -26,7 +26,12 @@ WITHOUT_LEASE = ("console_memberships", "console_sessions", "deprovision_run")
 def _holder(lease: str) -> Holder:
     """The holder of the lease that C(lease) describes in JSON; the items of a loop share it, and what it has checked."""
     params = json.loads(lease)
-    return Holder(lambda: Leases.from_params(params), params["number"], params["lease_seconds"])
+    return Holder(
+        lambda: Leases.from_params(params),
+        params["number"],
+        params["lease_seconds"],
+        checked=parse(params["renewed"]).timestamp(),
+    )
 
 
 @contextlib.contextmanager

@@ -67,7 +67,7 @@ class Lease:
     """The lease of the C(number)-th run.
 
     C(since) and C(renewed) are RFC 3339 in UTC by the clock of the machine that runs, C(modified) by that of AWS. C(ended) is
-    V(None) while it runs. Every run with a number below C(floor) is over.
+    V(None) while it runs. Every run with a number below C(floor) is over; V(None) while it runs, or if it died.
     """
 
     number: int
@@ -143,28 +143,27 @@ class Leases:
         try:
             # Whoever comes later must see that this run is alive, however long it waits for a dead one.
             with Holder(lambda: self, mine.number, self._patience).kept():
-                running, taken = self._clear(mine)
+                taken, _hinted = both(partial(self._clear, mine), partial(self._hint, mine.number))
         except DeprovisionError:
             with contextlib.suppress(DeprovisionError):
                 self.end(mine)
             raise
-        # Without it the next run only has more to read.
-        with contextlib.suppress(UnreachableError):
-            mine = self._put(replace(mine, floor=min([mine.number, *running])))
         return mine, taken
 
-    def _clear(self, mine: Lease) -> tuple[list[int], list[Lease]]:
-        """The numbers of the earlier runs that are not in the way of C(mine), and those that had to be taken over."""
+    def _clear(self, mine: Lease) -> list[Lease]:
+        """The earlier runs that had to be taken over for C(mine)."""
+        earlier = self._running_before(mine.number)
+        if not earlier:
+            return []
+        mine = self.read(mine.number)  # as AWS dates it
         begun = time.monotonic()
-        running, taken = [], []
-        for number in self._running_before(mine.number):
+        taken = []
+        for number in earlier:
             other, state = self._judge(number, mine, begun)
             if state == ABANDONED:
                 self._take_over(other, mine)
                 taken.append(other)
-            elif state == RUNNING:
-                running.append(number)
-        return running, taken
+        return taken
 
     def _judge(self, number: int, mine: Lease, begun: float) -> tuple[Lease, str]:
         """What has become of another run, by its lease as it was just read. One that shares nothing is not waited for."""
@@ -187,8 +186,15 @@ class Leases:
             self._sleep(POLL_INTERVAL)
 
     def end(self, lease: Lease) -> None:
-        """Gives the lease back; nobody has to wait for it any more."""
-        self._put(replace(lease, ended=format_time(now())))
+        """Gives the lease back; nobody has to wait for it any more.
+
+        The floor is found now, and not when the run begins, for then it would be time until the lock-out.
+        """
+        floor = None
+        # Without it the next run only has more to read.
+        with contextlib.suppress(DeprovisionError):
+            floor = min([lease.number, *self._running_before(lease.number)])
+        self._put(replace(lease, floor=floor, ended=format_time(now())))
 
     def check(self, number: int, *, renew: bool = True) -> Lease:
         """The lease of a run that still is in charge, renewed if it is time; otherwise raises C(run_superseded)."""
@@ -224,7 +230,7 @@ class Leases:
             number += 1
             lease = Lease(number, charge, at, at)
             if self._store.create(self._name(number, LEASE), lease.encode()):
-                return both(partial(self._hint, number), partial(self.read, number))[1]
+                return lease
 
     def _hint(self, number: int) -> None:
         with contextlib.suppress(UnreachableError):  # the next run finds its number all the same
@@ -272,14 +278,15 @@ def all_leases(store: SsmClient, ledger_prefix: str) -> tuple[list[Lease], int]:
 class Holder:
     """A run that holds the lease with C(number): to be asked before each write, and by itself while it works.
 
-    C(leases) makes the L(Leases) when they are first needed.
+    C(leases) makes the L(Leases) when they are first needed. C(checked) is when the run was last seen to be in charge, in seconds
+    of this machine's clock (as C(time.time) has them).
     """
 
-    def __init__(self, leases: t.Callable[[], Leases], number: int, patience: float) -> None:
+    def __init__(self, leases: t.Callable[[], Leases], number: int, patience: float, *, checked: float | None = None) -> None:
         self._leases = functools.cache(leases)
         self._number = number
         self._interval = patience / RENEWALS
-        self._checked: float | None = None
+        self._checked = checked
         self._fault: str | None = None  # the type of the exception that has ended the renewals
         self._checking = threading.Lock()  # many writes at the same time ask once
 

@@ -141,29 +141,33 @@ class Ledger:
             found[person, event] = sorted(name for name in raw if "." not in name)  # a dot is in a part of a long fact
         return found
 
-    def open_event(
-        self, email: str, *, operator: str, notice: datetime, opened: datetime, before: Facts, taken: int = 0
-    ) -> EventRecord:
-        """Opens an event of today; a second run that opens at the same time gets the first one's facts.
+    def claim_event(self, email: str, *, operator: str, notice: datetime, opened: datetime, taken: int = 0) -> EventRecord:
+        """An event of today whose id is the person's from now on. It has no facts unless another run has opened it meanwhile.
 
-        C(before) is what the person has now; it is durable before the event counts as opened. C(taken) is how many ids of the
-        same prefix are for others who leave in the same run, however their events are opened at the same time.
+        C(taken) is how many ids of the same prefix are for others who leave in the same run, however their events are opened
+        at the same time.
         """
         person = person_key(email)
         while True:
             name = event_id(email, opened, taken)
             owner = f"{self._prefix}/events/{name}"
+            mine = EventRecord(Event(name, email, operator, notice, opened), {})
             if self._store.create(owner, person):
-                known = None
-                break
+                return mine
             if _value(self._store.get(owner)) == person:
                 known = next((record for record in self.events_of(email) if record.event.id == name), None)
                 if known is None or not known.closed:
-                    break
+                    return known or mine
             taken += 1
-        event = known.event if known else Event(name, email, operator, notice, opened)
-        facts = self.record_event(email, name, {"before": before, "opened": event.as_fact()})
-        return _event_record(name, {**(known.facts if known else {}), **facts})
+
+    def open_event(self, claimed: EventRecord) -> EventRecord:
+        """The event, which counts as opened from now on. If another run was first, it is opened as that one said.
+
+        Whatever must be known of it if it is known at all is to be written before.
+        """
+        event = claimed.event
+        opened = self.record_event(event.email, event.id, {"opened": event.as_fact()})
+        return _event_record(event.id, {**claimed.facts, **opened})
 
     def record_event(self, email: str, event: str, facts: Facts) -> Facts:
         """Writes C(facts) of the event with the id C(event) and returns them as the ledger has them."""

@@ -86,8 +86,15 @@ options:
         cannot be reached, and then stops.
     type: bool
     default: true
+  leased:
+    description:
+      - Whether this run has a lease of M(raxx.deprovision.deprovision_run). It has none if every event was closed when it was
+        looked up in check mode. With V(false), an event that is not closed any more is refused with C(run_in_progress).
+    type: bool
+    default: true
 seealso:
   - module: raxx.deprovision.deprovision_ledger
+  - module: raxx.deprovision.deprovision_run
 """
 
 EXAMPLES = r"""
@@ -180,13 +187,18 @@ since:
 """
 
 import typing as t
-from collections import Counter
 from datetime import datetime
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import Event, check_email, check_operator, event_id
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import EventRecord, Facts, Ledger, current_event, fact_name
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
+from ansible_collections.raxx.deprovision.plugins.module_utils._opening import (
+    check_closed,
+    check_notice,
+    complete,
+    earlier_namesakes,
+)
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
 from ansible_collections.raxx.deprovision.plugins.module_utils._parallel import each
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now, parse
@@ -207,6 +219,7 @@ SPEC = (
             "approved_by": {"type": "str"},
             "new_event": {"type": "bool", "default": False},
             "recorded": {"type": "bool", "default": True},
+            "leased": {"type": "bool", "default": True},
         }
     )
 )
@@ -221,60 +234,43 @@ def run(params: Params, check_mode: bool) -> Result:
     emails = list(dict.fromkeys(check_email(text) for text in params["emails"]))
     stated = _stated(params, _approver(params["approved_by"], emails), opened)
 
-    namesakes = _earlier_namesakes(emails, opened)
-
-    def record_of(email: str) -> tuple[EventRecord, bool]:
-        records = ledger.events_of(email) if ledger else []
-        record = current_event(records, new_event=params["new_event"])
-        known = record is not None
-        if record and not record.closed and params["notice"] and record.event.notice != notice:
-            raise DeprovisionError(
-                "invalid_input",
-                f"{record.event.id} was opened with the notice {format_time(record.event.notice)}, and facts are written once.",
-                next_step="Leave notice out, or give the one that is recorded.",
-            )
-        if record is None and (ledger is None or check_mode):
-            mine = sum(known.event.id.startswith(event_id(email, opened)) for known in records)
-            name = event_id(email, opened, mine + namesakes[email])
-            record = EventRecord(Event(name, email, operator, notice, opened), {})
-        elif record is None:
-            record = t.cast(Ledger, ledger).open_event(
-                email, operator=operator, notice=notice, opened=opened, before=people.get(email, {}), taken=namesakes[email]
-            )
-        return record, known
-
-    found = each(record_of, emails)
-    records = [record for record, _known in found]
+    looked_up = each(lambda email: ledger.events_of(email) if ledger else [], emails)
+    known = [current_event(records, new_event=params["new_event"]) for records in looked_up]
+    for record in known:
+        check_notice(record, notice if params["notice"] else None)
     writable = ledger if not check_mode else None
+    if writable and not params["leased"]:
+        check_closed(emails, known)
+    namesakes = earlier_namesakes(emails, opened)
+
+    def current(index: int) -> EventRecord:
+        record, email = known[index], emails[index]
+        if record:
+            return record
+        if writable:
+            return writable.claim_event(email, operator=operator, notice=notice, opened=opened, taken=namesakes[email])
+        mine = sum(other.event.id.startswith(event_id(email, opened)) for other in looked_up[index])
+        return EventRecord(Event(event_id(email, opened, mine + namesakes[email]), email, operator, notice, opened), {})
+
+    found = each(current, range(len(emails)))
+    records = complete(writable, found, stated, people) if writable else found
     events = [
         {
             **record.event.as_fact(),
             "closed": record.closed,
-            "opened_now": not known,
-            "locking_before": [name for name in params["consoles"] if fact_name("locking", name) in record.facts],
-            "facts": facts,
+            "opened_now": before is None,
+            "locking_before": [name for name in params["consoles"] if fact_name("locking", name) in earlier.facts],
+            "facts": record.facts,
             "present": people.get(record.event.email, {}),
         }
-        for (record, known), facts in zip(found, _with_statements(writable, records, stated), strict=True)
+        for record, before, earlier in zip(records, known, found, strict=True)
     ]
-    changed = any(not known or event["facts"] != record.facts for (record, known), event in zip(found, events, strict=True))
     still_open = [event["opened"] for event in events if not event["closed"]]
     return {
-        "changed": changed and ledger is not None,
+        "changed": records != known and ledger is not None,
         "events": events,
         "since": max(still_open, default=None),
     }
-
-
-def _earlier_namesakes(emails: t.Sequence[str], opened: datetime) -> dict[str, int]:
-    """How many before each in the list get an event of the same name, but for its number."""
-    counted: Counter[str] = Counter()
-    earlier = {}
-    for email in emails:
-        name = event_id(email, opened)
-        earlier[email] = counted[name]
-        counted[name] += 1
-    return earlier
 
 
 def _approver(text: str | None, emails: t.Sequence[str]) -> str | None:
@@ -299,25 +295,6 @@ def _stated(params: Params, approver: str | None, at: datetime) -> Facts:
     if approver:
         stated["approved"] = {"by": approver, "at": known["at"], "digest": params["plan"], "stated_by": params["operator"]}
     return stated
-
-
-def _with_statements(ledger: Ledger | None, records: t.Sequence[EventRecord], stated: Facts) -> list[Facts]:
-    """The facts of each event, with those of C(stated) that it did not have yet. Without a ledger nothing is written."""
-    facts = [dict(record.facts) for record in records]
-    if ledger is None:
-        return facts
-    new = [
-        (index, name) for index, record in enumerate(records) if not record.closed for name in stated if name not in record.facts
-    ]
-
-    def written(entry: tuple[int, str]) -> Facts:
-        index, name = entry
-        event = records[index].event
-        return ledger.record_event(event.email, event.id, {name: stated[name]})
-
-    for (index, _name), fact in zip(new, each(written, new), strict=True):
-        facts[index].update(fact)
-    return facts
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ description:
     in its way stops before it changes anything, and says who that is and since when.
   - A run that died is recognised by its lease, which was not renewed for O(lease_seconds). From the moment that it is taken over
     it can write nothing more, should it come to life again.
-  - Nothing is leased for people whose events are all closed, since there is nothing to write for them.
 author:
   - Raxx platform team (@raxx)
 extends_documentation_fragment:
@@ -53,12 +52,10 @@ options:
     description: Email address of the person who runs the procedure. Needed to begin.
     type: str
     default: ""
-  new_event:
-    description: Whether a new event is to be opened for a person whose last event is closed.
-    type: bool
-    default: false
   recorded:
-    description: Whether the ledger can be reached. With V(false) there is no lease.
+    description:
+      - Whether the run is to write into the ledger. With V(false) there is no lease, for the ledger cannot be reached, or the
+        events of all O(emails) are closed.
     type: bool
     default: true
   lease_seconds:
@@ -89,7 +86,7 @@ EXAMPLES = r"""
     state: ended
     number: 42
 
-- name: See whether a lease is needed
+- name: See who would answer for a run, without a lease
   raxx.deprovision.deprovision_run:
     ledger_prefix: /raxx/prod/deprovision
     emails: [jordan.smith@raxx.example]
@@ -122,7 +119,12 @@ lease:
   description: What the tasks of this run need to see whether it is still in charge. V(null) if it needs no lease.
   returned: success
   type: dict
-  sample: {ledger_prefix: /raxx/prod/deprovision, aws_region: us-east-1, lease_seconds: 60, number: 42}
+  sample:
+    ledger_prefix: /raxx/prod/deprovision
+    aws_region: us-east-1
+    lease_seconds: 60
+    number: 42
+    renewed: "2026-05-19T09:12:00.000000Z"
 taken_over:
   description: Runs that were dead, and whose leases were taken over.
   returned: success
@@ -138,7 +140,6 @@ from pathlib import Path
 from ansible_collections.raxx.deprovision.plugins.module_utils._event import check_email, check_operator, person_key
 from ansible_collections.raxx.deprovision.plugins.module_utils._journal import append
 from ansible_collections.raxx.deprovision.plugins.module_utils._lease import Charge, Lease, Leases
-from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger, current_event
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, now
@@ -152,7 +153,6 @@ SPEC = (
             "emails": {"type": "list", "elements": "str", "default": []},
             "credentials": {"type": "list", "elements": "str", "default": []},
             "operator": {"type": "str", "default": ""},
-            "new_event": {"type": "bool", "default": False},
             "recorded": {"type": "bool", "default": True},
             "lease_seconds": {"type": "float", "default": 60},
             "journal_directory": {"type": "path"},
@@ -161,7 +161,6 @@ SPEC = (
         required_if=[("state", "ended", ("number",))],
     )
 )
-# What the guard of each later task needs; none of it is a secret.
 LEASE_PARAMS = (*AWS.options, "ledger_prefix", "lease_seconds")
 
 
@@ -179,12 +178,11 @@ def _begin(params: Params, check_mode: bool) -> Result:
         people=tuple(person_key(email) for email in emails),
         credentials=tuple(params["credentials"]),
     )
-    number: int | None = None
+    lease: Lease | None = None
     taken: list[Lease] = []
-    needed = params["recorded"] and _has_open_event(params, emails)
-    if needed and not check_mode:
+    if params["recorded"] and not check_mode:
         lease, taken = Leases.from_params(params).begin(charge)
-        number = lease.number
+    number = lease.number if lease else None
     journal = None
     if params["journal_directory"] and not check_mode:
         journal = str(Path(params["journal_directory"], f"{charge.id}.jsonl"))
@@ -192,21 +190,19 @@ def _begin(params: Params, check_mode: bool) -> Result:
         begun = {"kind": "run", "at": format_time(at), "number": number, "operator": charge.operator, "where": charge.where}
         append(Path(journal), {**begun, "people": list(charge.people), "credentials": list(charge.credentials)}, charge.id)
     return {
-        "changed": needed,
+        "changed": params["recorded"],
         "id": charge.id,
         "at": format_time(at),
         "number": number,
         "journal": journal,
-        "lease": None if number is None else {**{name: params[name] for name in LEASE_PARAMS}, "number": number},
+        "lease": _for_later_tasks(params, lease) if lease else None,
         "taken_over": [{"number": other.number, "operator": other.charge.operator, "since": other.since} for other in taken],
     }
 
 
-def _has_open_event(params: Params, emails: list[str]) -> bool:
-    """Whether somebody has an event that is not closed, or none. The first mostly has, and then nobody else is looked up."""
-    ledger = Ledger.from_params(params)
-    current = (current_event(ledger.events_of(email), new_event=params["new_event"]) for email in emails)
-    return not emails or any(record is None or not record.closed for record in current)
+def _for_later_tasks(params: Params, lease: Lease) -> Result:
+    """What the guard of each later task needs; none of it is a secret."""
+    return {**{name: params[name] for name in LEASE_PARAMS}, "number": lease.number, "renewed": lease.renewed}
 
 
 def _end(params: Params, check_mode: bool) -> Result:

@@ -7,6 +7,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError
+from ansible_collections.raxx.deprovision.plugins.module_utils._ssm import SsmClient
 
 from .conftest import ModuleRunner
 from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, lose_answer, note, parameters
@@ -48,6 +50,43 @@ def test_a_run_that_continues_a_lock_out_knows_that_it_was_begun(run_main: Modul
     assert (first["opened_now"], first["locking_before"], "locking-console" in first["facts"]) == (False, [], True)
     second = run_main("deprovision_event", locking)
     assert (second.result["changed"], second.result["events"][0]["locking_before"]) == (False, ["console"])
+
+
+def test_without_a_lease_only_what_is_closed_is_read(run_main: ModuleRunner, store: t.Any) -> None:
+    """I3. Another run may have opened an event since this one saw that all of them are closed, and took no lease."""
+    without = {**EVENT, "leased": False}
+    assert run_main("deprovision_event", without).code == "run_in_progress"
+    assert parameters(store) == {}
+    event = run_main("deprovision_event", EVENT).result["events"][0]
+    refused = run_main("deprovision_event", without)
+    assert refused.code == "run_in_progress"
+    assert event["event"] in refused.result["msg"]
+    assert run_main("deprovision_event", without, check=True).result["events"][0]["closed"] is False
+    close(run_main, event)
+    closed = run_main("deprovision_event", without).result
+    assert (closed["changed"], closed["events"][0]["closed"], closed["since"]) == (False, True, None)
+
+
+def test_an_event_that_was_claimed_and_not_opened_is_opened_by_the_next_run(
+    run_main: ModuleRunner, store: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I12. What the first of two runs knew stands; nobody was locked out by it, for that comes after the event."""
+    create = SsmClient.create
+
+    def dying(client: SsmClient, name: str, value: str, *, secure: bool = False) -> bool:
+        if name.endswith("/opened"):
+            raise DeprovisionError("unreachable", "It is away.")
+        return create(client, name, value, secure=secure)
+
+    locking = {**EVENT, "consoles": ["console"]}
+    with monkeypatch.context() as patch:
+        patch.setattr(SsmClient, "create", dying)
+        assert run_main("deprovision_event", {**locking, "people": [PERSON]}).code == "unreachable"
+    assert run_main("deprovision_events", {"ledger_prefix": PREFIX}).result["events"] == []
+    event = run_main("deprovision_event", {**locking, "people": [{"email": EMAIL, "memberships": []}]}).result["events"][0]
+    assert event["facts"]["before"]["memberships"] == PERSON["memberships"]
+    assert (event["opened_now"], event["locking_before"]) == (True, [])
+    assert event["event"].endswith("-jordan.smith")
 
 
 def test_check_mode_writes_no_fact(run_main: ModuleRunner, store: t.Any) -> None:

@@ -98,9 +98,12 @@ def test_the_facts_of_people_and_the_debts_of_apps_are_read_side_by_side(
     assert set(known.facts[event["event"]]) == {"before", "opened"}
 
 
-def test_a_run_reads_its_lease_while_it_says_where_the_newest_is(
+def test_a_run_says_where_the_newest_is_while_it_looks_for_others(
     run_main: ModuleRunner, store: t.Any, monkeypatch: pytest.MonkeyPatch, together: Barrier
 ) -> None:
+    run = {**EVENT, "credentials": ["raptor_app"], "lease_seconds": 5}
+    run_main("deprovision_run", run)
+    run_main("deprovision_run", {"ledger_prefix": PREFIX, "state": "ended", "number": 1})
     put, by_path = SsmClient.put, SsmClient.by_path
 
     def waiting_put(client: SsmClient, name: str, value: str, **options: t.Any) -> int:
@@ -115,11 +118,30 @@ def test_a_run_reads_its_lease_while_it_says_where_the_newest_is(
 
     monkeypatch.setattr(SsmClient, "put", waiting_put)
     monkeypatch.setattr(SsmClient, "by_path", waiting_by_path)
-    run = {**EVENT, "credentials": ["raptor_app"], "lease_seconds": 5}
-    assert run_main("deprovision_run", run).result["number"] == 1
+    assert run_main("deprovision_run", run).result["number"] == 2
 
 
-def test_what_the_operator_states_is_written_side_by_side(
+def test_what_must_be_known_of_an_event_is_written_side_by_side_before_it_is_opened(
+    run_main: ModuleRunner, store: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I12: an event that counts as opened says what the person had, and that the lock-out may have begun."""
+    create, together, written = SsmClient.create, Barrier(3, timeout=10), []
+
+    def waiting(client: SsmClient, name: str, value: str, *, secure: bool = False) -> bool:
+        fact = name.rpartition("/")[2]
+        if fact in ("before", "locking-console", "planned"):
+            together.wait()
+        written.append(fact)
+        return create(client, name, value, secure=secure)
+
+    monkeypatch.setattr(SsmClient, "create", waiting)
+    facts = run_main("deprovision_event", {**EVENT, "consoles": ["console"], "plan": "ab12"}).result["events"][0]["facts"]
+    assert set(facts) == {"before", "opened", "locking-console", "planned"}
+    assert written[0].startswith("DEPROV-")
+    assert (sorted(written[1:-1]), written[-1]) == (["before", "locking-console", "planned"], "opened")
+
+
+def test_what_the_operator_states_of_an_open_event_is_written_side_by_side(
     run_main: ModuleRunner, store: t.Any, monkeypatch: pytest.MonkeyPatch, together: Barrier
 ) -> None:
     run_main("deprovision_event", EVENT)
