@@ -95,7 +95,8 @@ def _collected(event: Event, facts: Facts, rotations: t.Iterable[Covering]) -> t
 def _position(event: Event, name: str, fact: Facts) -> t.Tuple[datetime, int, str]:
     """The event begins with its opening and what the person had then, whatever else has the same time."""
     rank = {source("opened"): 0, source("before"): 1}.get(name, 2)
-    return (event.opened if rank < 2 else parse(_at(event, fact)), rank, name)
+    # A run that came no further may have noted facts before the one that opened the event.
+    return (event.opened if rank < 2 else max(event.opened, parse(_at(event, fact))), rank, name)
 
 
 def _at(event: Event, fact: Facts) -> str:

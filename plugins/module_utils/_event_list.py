@@ -10,6 +10,7 @@ from datetime import datetime
 
 from ansible_collections.raxx.deprovision.plugins.module_utils._lease import EVERYBODY, Lease
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import EventRecord
+from ansible_collections.raxx.deprovision.plugins.module_utils._opening import BEFORE_OPENING
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time, parse
 
 OPEN, COMPLETE = "open", "complete"
@@ -49,13 +50,14 @@ def entry(record: EventRecord, now: datetime) -> t.Dict[str, t.Any]:
 def without_opening(names: FactNames, claims: t.Mapping[str, str]) -> t.Tuple[t.List[str], t.List[t.Dict[str, t.Any]]]:
     """The events that are not on record as opened: those that a killed run may have left so, and those that no run leaves so.
 
-    A run claims the id, notes what the person had before, then that the event is opened, and only then anything else.
+    A run claims the id, notes what must be known of the event (L(BEFORE_OPENING)), then that it is opened, and only then
+    anything else.
     """
     unopened, impossible = set(claims), []
     for (_person, event), facts in sorted(names.items()):
         if "opened" in facts:
             unopened.discard(event)
-        elif event not in claims or set(facts) != {"before"}:
+        elif event not in claims or not {name.partition("-")[0] for name in facts} <= set(BEFORE_OPENING):
             unopened.discard(event)
             impossible.append({"event": event, "facts": list(facts)})
     return sorted(unopened), impossible

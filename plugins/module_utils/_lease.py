@@ -67,7 +67,8 @@ class Lease:
     """The lease of the C(number)-th run.
 
     C(since) and C(renewed) are RFC 3339 in UTC by the clock of the machine that runs, C(modified) by that of AWS. C(ended) is
-    V(None) while it runs. Every run with a number below C(floor) is over; V(None) while it runs, or if it died.
+    V(None) while it runs. Every run with a number below C(floor) is over; V(None) while it runs, if it died, and
+    if that could not be found out when it ended.
     """
 
     number: int
@@ -146,7 +147,7 @@ class Leases:
                 taken, _hinted = both(partial(self._clear, mine), partial(self._hint, mine.number))
         except DeprovisionError:
             with contextlib.suppress(DeprovisionError):
-                self.end(mine)
+                self._give_back(mine)
             raise
         return mine, taken
 
@@ -194,6 +195,9 @@ class Leases:
         # Without it the next run only has more to read.
         with contextlib.suppress(DeprovisionError):
             floor = min([lease.number, *self._running_before(lease.number)])
+        self._give_back(lease, floor)
+
+    def _give_back(self, lease: Lease, floor: int | None = None) -> None:
         self._put(replace(lease, floor=floor, ended=format_time(now())))
 
     def check(self, number: int, *, renew: bool = True) -> Lease:

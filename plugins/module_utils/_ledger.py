@@ -142,7 +142,10 @@ class Ledger:
         return found
 
     def claim_event(self, email: str, *, operator: str, notice: datetime, opened: datetime, taken: int = 0) -> EventRecord:
-        """An event of today whose id is the person's from now on. It has no facts unless another run has opened it meanwhile.
+        """An event of today whose id is the person's from now on.
+
+        It has facts if an earlier run came no further than to note them, and C(opened) among them if another run opened it
+        meanwhile.
 
         C(taken) is how many ids of the same prefix are for others who leave in the same run, however their events are opened
         at the same time.
@@ -151,13 +154,13 @@ class Ledger:
         while True:
             name = event_id(email, opened, taken)
             owner = f"{self._prefix}/events/{name}"
-            mine = EventRecord(Event(name, email, operator, notice, opened), {})
+            mine = Event(name, email, operator, notice, opened)
             if self._store.create(owner, person):
-                return mine
+                return EventRecord(mine, {})
             if _value(self._store.get(owner)) == person:
-                known = next((record for record in self.events_of(email) if record.event.id == name), None)
-                if known is None or not known.closed:
-                    return known or mine
+                facts = _decode(self._raw(f"{self._person(email)}/{name}"))
+                if "closed" not in facts:
+                    return _event_record(name, facts) if "opened" in facts else EventRecord(mine, facts)
             taken += 1
 
     def open_event(self, claimed: EventRecord) -> EventRecord:

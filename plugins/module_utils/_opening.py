@@ -16,6 +16,9 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ev
 from ansible_collections.raxx.deprovision.plugins.module_utils._parallel import each
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import format_time
 
+# The kinds of facts that are written before an event is opened: a run that is killed may leave them alone.
+BEFORE_OPENING = ("before", "waiver", "locking", "planned", "approved")
+
 
 def check_notice(record: EventRecord | None, notice: datetime | None) -> None:
     """Raises C(invalid_input) if an event that is open was opened with another notice than C(notice)."""
@@ -49,14 +52,17 @@ def earlier_namesakes(emails: t.Sequence[str], opened: datetime) -> dict[str, in
     return earlier
 
 
-def complete(ledger: Ledger, found: t.Sequence[EventRecord], stated: Facts, people: t.Mapping[str, t.Any]) -> list[EventRecord]:
+def write_and_open(
+    ledger: Ledger, found: t.Sequence[EventRecord], stated: Facts, people: t.Mapping[str, t.Any]
+) -> list[EventRecord]:
     """The events with those of C(stated) that they did not have yet; what is not open yet is opened when all else is written."""
     facts = [dict(record.facts) for record in found]
     unopened = [index for index, record in enumerate(found) if "opened" not in record.facts]
-    wanted: dict[tuple[int, str], t.Any] = {(index, "before"): people.get(found[index].event.email, {}) for index in unopened}
+    wanted: dict[tuple[int, str], t.Any] = {}
     for index, record in enumerate(found):
         if not record.closed:
-            wanted.update({(index, name): fact for name, fact in stated.items() if name not in record.facts})
+            first = {} if "opened" in record.facts else {"before": people.get(record.event.email, {})}
+            wanted.update({(index, name): fact for name, fact in {**first, **stated}.items() if name not in record.facts})
 
     def write(entry: tuple[int, str]) -> Facts:
         index, name = entry

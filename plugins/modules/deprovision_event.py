@@ -196,8 +196,8 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._module import Pa
 from ansible_collections.raxx.deprovision.plugins.module_utils._opening import (
     check_closed,
     check_notice,
-    complete,
     earlier_namesakes,
+    write_and_open,
 )
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
 from ansible_collections.raxx.deprovision.plugins.module_utils._parallel import each
@@ -253,17 +253,17 @@ def run(params: Params, check_mode: bool) -> Result:
         return EventRecord(Event(event_id(email, opened, mine + namesakes[email]), email, operator, notice, opened), {})
 
     found = each(current, range(len(emails)))
-    records = complete(writable, found, stated, people) if writable else found
+    records = write_and_open(writable, found, stated, people) if writable else found
     events = [
         {
             **record.event.as_fact(),
             "closed": record.closed,
-            "opened_now": before is None,
+            "opened_now": known_before is None,
             "locking_before": [name for name in params["consoles"] if fact_name("locking", name) in earlier.facts],
             "facts": record.facts,
             "present": people.get(record.event.email, {}),
         }
-        for record, before, earlier in zip(records, known, found, strict=True)
+        for record, known_before, earlier in zip(records, known, found, strict=True)
     ]
     still_open = [event["opened"] for event in events if not event["closed"]]
     return {

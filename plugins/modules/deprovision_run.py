@@ -86,7 +86,7 @@ EXAMPLES = r"""
     state: ended
     number: 42
 
-- name: See who would answer for a run, without a lease
+- name: Begin a check run, which takes no lease
   raxx.deprovision.deprovision_run:
     ledger_prefix: /raxx/prod/deprovision
     emails: [jordan.smith@raxx.example]

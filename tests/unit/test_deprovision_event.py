@@ -70,7 +70,7 @@ def test_without_a_lease_only_what_is_closed_is_read(run_main: ModuleRunner, sto
 def test_an_event_that_was_claimed_and_not_opened_is_opened_by_the_next_run(
     run_main: ModuleRunner, store: t.Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """I12. What the first of two runs knew stands; nobody was locked out by it, for that comes after the event."""
+    """I12. What the first of two runs has noted stands. It may have locked the person out without a ledger after that."""
     create = SsmClient.create
 
     def dying(client: SsmClient, name: str, value: str, *, secure: bool = False) -> bool:
@@ -78,14 +78,17 @@ def test_an_event_that_was_claimed_and_not_opened_is_opened_by_the_next_run(
             raise DeprovisionError("unreachable", "It is away.")
         return create(client, name, value, secure=secure)
 
-    locking = {**EVENT, "consoles": ["console"]}
+    locking = {**EVENT, "consoles": ["console"], "waivers": ["raptor_app"]}
     with monkeypatch.context() as patch:
         patch.setattr(SsmClient, "create", dying)
         assert run_main("deprovision_event", {**locking, "people": [PERSON]}).code == "unreachable"
-    assert run_main("deprovision_events", {"ledger_prefix": PREFIX}).result["events"] == []
-    event = run_main("deprovision_event", {**locking, "people": [{"email": EMAIL, "memberships": []}]}).result["events"][0]
+    listed = run_main("deprovision_events", {"ledger_prefix": PREFIX}).result
+    assert (listed["events"], len(listed["unopened"]), listed["opening_missing"]) == ([], 1, [])
+    again = {**EVENT, "consoles": ["console"], "people": [{"email": EMAIL, "memberships": []}]}
+    event = run_main("deprovision_event", again).result["events"][0]
     assert event["facts"]["before"]["memberships"] == PERSON["memberships"]
-    assert (event["opened_now"], event["locking_before"]) == (True, [])
+    assert set(event["facts"]) == {"before", "waiver-raptor_app", "locking-console", "opened"}
+    assert (event["opened_now"], event["locking_before"]) == (True, ["console"])
     assert event["event"].endswith("-jordan.smith")
 
 

@@ -65,8 +65,8 @@ def test_an_event_that_takes_too_long_is_overdue(run_main: ModuleRunner, store: 
 
 
 def test_what_was_claimed_and_is_not_on_record_as_opened_is_said_without_an_excuse(run_main: ModuleRunner, store: t.Any) -> None:
-    """A run that is killed between the two leaves what the person had before, alone; so may whoever deletes facts."""
-    event = opened(run_main)
+    """A run that is killed between the two leaves what it notes first, or a part of that; so may whoever deletes facts."""
+    event = opened(run_main, consoles=["console"], plan="ab12", waivers=["raptor_app"], approved_by="mateo.garcia@raxx.example")
     store.put_parameter(Name=f"{PREFIX}/events/DEPROV-2026-01-01-nobody", Value="nobody", Type="String")
     store.delete_parameter(Name=f"{PREFIX}/people/{KEY}/{event}/opened")
     result = run_main("deprovision_events", ASKED).result

@@ -45,6 +45,7 @@ PARAMS: dict[str, t.Any] = {
     "freescout_user_id": 9,
 }
 
+CONSOLE = _prerequisites._console
 LOOKS = ("_console", "_credential", "_vault", "_parameter", "_app", "_aws", "_tickets")
 
 
@@ -91,15 +92,18 @@ def test_the_account_is_asked_beside_everything_else(
         together.wait()
         return type("Account", (), {"email": "olivia.osei@raxx.example"})
 
-    def console(_params: t.Any, _app: str, people: _prerequisites._People) -> str:
+    def members_of(*_arguments: t.Any, **_options: t.Any) -> set[str]:
         together.wait()
-        return people.operator
+        return {"olivia.osei@raxx.example"}
 
     monkeypatch.setattr(HerokuClient, "from_params", lambda params: type("Client", (), {"account": account})())
-    monkeypatch.setattr(_prerequisites, "_console", console)
+    monkeypatch.setattr(_prerequisites, "_console", CONSOLE)
+    monkeypatch.setattr(_prerequisites, "url_from_config", lambda *arguments: "postgres://db")
+    monkeypatch.setattr(_prerequisites, "members_of", members_of)
+    monkeypatch.setattr(_prerequisites, "revoke", lambda *arguments, **options: type("Nobody", (), {"people": ()})())
     monkeypatch.setattr(_prerequisites, "_aws", lambda *_arguments: str(together.wait()))
     lines = run_main("deprovision_prerequisites", PARAMS).result["lines"]
-    assert next(line for line in lines if "P1" in line).endswith(" olivia.osei@raxx.example")
+    assert "olivia.osei@raxx.example is superadmin" in next(line for line in lines if "P1" in line)
 
 
 @pytest.mark.parametrize("check", [True, False])

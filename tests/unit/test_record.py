@@ -309,3 +309,10 @@ def test_a_number_that_is_no_whole_number_becomes_text() -> None:
     facts = {**EVENT_FACTS, "lockout-console": {**EVENT_FACTS["lockout-console"], "waited": 1.5}}
     records = journal(EVENT, facts, []).records
     assert next(record["value"]["waited"] for record in records if record["fact"] == "event/lockout-console") == "1.5"
+
+
+def test_an_event_begins_with_its_opening_whatever_an_earlier_run_has_noted() -> None:
+    """I12. A run that came no further than to note its plan leaves that to the one that opens the event."""
+    facts = {**EVENT_FACTS, "planned": {**PLANNED["planned"], "at": "2026-05-19T08:00:00Z"}}
+    order = [record["fact"] for record in journal(EVENT, without(facts, "sealed"), []).records]
+    assert order[:3] == ["event/opened", "event/before", "event/planned"]
