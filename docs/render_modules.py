@@ -71,7 +71,7 @@ def _rows(name: str, option: t.Mapping[str, t.Any]) -> t.Iterator[str]:
         yield from _rows(f"{name}.{inner}", description)
 
 
-SETTINGS = ("deprovision_", "heroku_", "infisical_", "aws_", "freescout_")
+SETTINGS = ("deprovision_", "heroku_", "database_", "infisical_", "aws_", "freescout_")
 TABLES: dict[str, t.Callable[[], t.Iterable[str]]] = {
     "modules": modules,
     "roles": roles,

@@ -12,7 +12,8 @@ version_added: 0.1.0
 author:
   - Raxx platform team (@raxx)
 description:
-  - Prints the verdict of M(raxx.deprovision.deprovision_result) after the recap, as the very last line, where an operator looks.
+  - Prints the verdict of M(raxx.deprovision.deprovision_result) after the recap, as the very last line, where an operator looks;
+    after a rehearsal that of M(raxx.deprovision.deprovision_attestation), and after a rollback what it says of itself.
 requirements:
   - enabled in the configuration, C(callbacks_enabled = raxx.deprovision.verdict)
 """
@@ -23,7 +24,8 @@ from ansible.plugins.callback import CallbackBase
 
 RESULT = "raxx.deprovision.deprovision_result"
 ATTESTATION = "raxx.deprovision.deprovision_attestation"
-GOOD = ("COMPLETE", "PLAN", "ATTESTED")
+DEBUG = "ansible.builtin.debug"
+GOOD = ("COMPLETE", "PLAN", "ATTESTED", "ROLLED BACK")
 REFUSED = "REFUSED"
 # A failure of one of these means that nothing has been changed.
 BEFORE_ANY_CHANGE = (
@@ -32,6 +34,7 @@ BEFORE_ANY_CHANGE = (
     "ansible.builtin.validate_argument_spec",
     "raxx.deprovision.deprovision_event",
     "raxx.deprovision.deprovision_plan",
+    "raxx.deprovision.deprovision_prerequisites",
     "raxx.deprovision.deprovision_run",
 )
 
@@ -56,6 +59,8 @@ class CallbackModule(CallbackBase):
         action = result.task.resolved_action
         if action == ATTESTATION or (action == RESULT and answer.get("paths")):
             self._verdict = answer.get("verdict")
+        elif action == DEBUG and str(answer.get("msg")).startswith(tuple(f"{word}: " for word in GOOD)):
+            self._verdict = answer["msg"]
         elif answer.get("changed"):
             self._untouched = False
             if (self._verdict or "").startswith(REFUSED):  # the failure was rescued, and the run went on

@@ -26,6 +26,7 @@ class FilterModule:
             "failed_apps": _run_data.failed_apps,
             "failure_of": _run_data.failure_of,
             "failures": _run_data.failures,
+            "rollback_verdict": _run_data.rollback_verdict,
             "found_again": _run_data.found_again,
             "given": _run_data.given,
             "leased_credentials": _run_data.leased_credentials,

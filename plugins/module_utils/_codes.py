@@ -240,7 +240,8 @@ CODES: dict[str, Code] = {
     # The run
     "run_in_progress": Code(
         "Another run works on the same person or credential, and is alive.",
-        "Let it end, then run the same command again. To lock the person out meanwhile, add --tags step1.",
+        "Let it end, then run the same command again. If it shares nothing but credentials with this one, --tags step1 "
+        "locks the person out meanwhile.",
         retryable=True,
     ),
     "run_superseded": Code(

@@ -168,6 +168,18 @@ def old_urls(claim: Record, before: str) -> dict[str, str | None]:
     return {**claim["unproved"], **own}
 
 
+def rollback_verdict(restore: bool | str | None, check_mode: bool) -> str:
+    """The last line of a rollback in which nothing failed (E5, E6). C(restore) is V(None) for another rotation."""
+    if restore is None:
+        planned, done = "rotate, store, hand out and prove", "rotated, stored, handed out and proved"
+    elif boolean(restore):
+        planned, done = "let the apps work on their own credentials again", "the apps work on their own credentials again"
+    else:
+        planned = "let the apps work on the credential of the owner"
+        done = "the apps work on the credential of the owner; undo this with -e restore=true"
+    return f"PLAN: a real run would {planned}; nothing was changed" if check_mode else f"ROLLED BACK: {done}"
+
+
 def scope(hostvars: HostVars, groups: t.Mapping[str, t.Sequence[str]], direct_access: bool | str) -> Record:
     """What a run is about: each of these consoles, credentials and records must have its own facts."""
     return {

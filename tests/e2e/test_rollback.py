@@ -20,10 +20,13 @@ PARKED = "/raxx/sandbox/raptor/RAPTOR_APP_DB_URL"
 def test_another_rotation_is_the_way_back(sandbox: Sandbox) -> None:
     """E5: 2a to 2c, with all proofs, and without a person, a row or a ticket."""
     before, old, rotations = sandbox.dump(), sandbox.config(), sandbox.rotations()
+    planned = deprovision(sandbox, None, playbook=PLAYBOOK, check=True)
+    assert planned.last_line == "PLAN: a real run would rotate, store, hand out and prove; nothing was changed", planned.output
+    assert (planned.status, sandbox.dump(), sandbox.config()) == (0, before, old)
     # A survey that nobody answers, as AWX has it.
     run = deprovision(sandbox, None, playbook=PLAYBOOK, restore="", new_rotation="")
     assert run.status == 0, run.output
-    assert "ROLLED BACK: rotated, stored, handed out and proved" in run.words
+    assert run.last_line == "ROLLED BACK: rotated, stored, handed out and proved"
     assert sandbox.rotations() == {name: number + 1 for name, number in rotations.items()}
     assert all(login_state(old[config_var]) == "28P01" for config_var in CONFIG_VARS.values())
     assert sandbox.vault() == sandbox.credential_url("raptor_app") == sandbox.config()["RAPTOR_APP_DATABASE_URL"]

@@ -42,3 +42,27 @@ def test_a_run_that_went_on_was_not_refused(monkeypatch: pytest.MonkeyPatch) -> 
     callback.v2_runner_on_failed(ended("deprovision_result", msg="No room."))
     callback.v2_playbook_on_stats(SimpleNamespace(failures={"localhost": 1}, processed={"localhost": 1}))
     assert shown == ["FAILED: No room."]
+
+
+@pytest.mark.parametrize("line", ["ROLLED BACK: rotated", "PLAN: a real run would rotate; nothing was changed"])
+def test_a_rollback_says_of_itself_what_it_has_done(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    """E5, E6."""
+    callback = CallbackModule()
+    shown: list[str] = []
+    monkeypatch.setattr(callback, "_display", SimpleNamespace(display=lambda text, color: shown.append(text)))
+    for said in ("PLANTS: none", line):
+        task = SimpleNamespace(name="Say what was done", resolved_action="ansible.builtin.debug")
+        callback.v2_runner_on_ok(SimpleNamespace(result={"msg": said}, task=task))
+    callback.v2_playbook_on_stats(SimpleNamespace(failures={}, processed={"localhost": 1}))
+    assert shown == [line]
+
+
+def test_a_rollback_without_its_prerequisites_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """P3, Y3: nothing was changed by it."""
+    callback = CallbackModule()
+    shown: list[str] = []
+    monkeypatch.setattr(callback, "_display", SimpleNamespace(display=lambda text, color: shown.append(text)))
+    task = SimpleNamespace(name="Check", resolved_action="raxx.deprovision.deprovision_prerequisites")
+    callback.v2_runner_on_failed(SimpleNamespace(result={"msg": "No key."}, task=task))
+    callback.v2_playbook_on_stats(SimpleNamespace(failures={"localhost": 1}, processed={"localhost": 1}))
+    assert shown == ["REFUSED: No key."]
