@@ -117,6 +117,8 @@ class Floor:
         config = Config(max_pool_connections=8, retries={"total_max_attempts": 1})
         self._ssm = boto3.client("ssm", config=config)
         self._sts = boto3.client("sts", config=config)
+        # Made when it is first asked for; two threads that ask at once get classes that are not the same.
+        self._absent = self._ssm.exceptions.ParameterNotFound
         self._urls: dict[str, str] = {}
         self._old: dict[str, str] = {}
         self._conversation = 0
@@ -327,7 +329,7 @@ class Floor:
             self._ignoring_absence(self._ssm.delete_parameter, Name=self._own + name)
 
     def _ignoring_absence(self, method: Callable[..., t.Any], **arguments: t.Any) -> None:
-        with contextlib.suppress(self._ssm.exceptions.ParameterNotFound):
+        with contextlib.suppress(self._absent):
             method(**arguments)
 
 
