@@ -41,12 +41,15 @@ ROW = "run_type::text, operator_email, freescout_ticket_id::text, notes, complet
 # The marker is a line of the notes of its own, so one person's marker is never a part of another's.
 FIND = (
     f"SELECT DISTINCT ON (wanted.number) wanted.number - 1, {ROW} FROM {TABLE}"  # noqa: S608  # no data
-    " JOIN unnest(%(tickets)s, %(operators)s, %(since)s::timestamptz[], %(markers)s)"
-    " WITH ORDINALITY AS wanted(ticket, operator, since, marker, number)"
+    " JOIN unnest(%(tickets)s, %(operators)s, %(since)s::timestamptz[], %(markers)s, %(anchors)s::text[])"
+    " WITH ORDINALITY AS wanted(ticket, operator, since, marker, anchor, number)"
     " ON freescout_ticket_id::text = wanted.ticket AND run_type::text = ANY(%(run_types)s)"
-    # Whoever may insert can forge a row: one of somebody else, or from before the event, is not ours. Clocks may differ a little.
+    # Whoever may insert can forge a row: one of somebody else, from before the event or of the future, or without the head of the
+    # sealed journal, is not ours. Clocks may differ a little.
     " AND lower(operator_email) = lower(wanted.operator)"
     " AND (wanted.since IS NULL OR completed_at >= wanted.since - interval '15 minutes')"
+    " AND completed_at <= now() + interval '15 minutes'"
+    " AND (wanted.anchor IS NULL OR strpos(notes, wanted.anchor) > 0)"
     " AND strpos(E'\\n' || replace(notes, E'\\r', '') || E'\\n', E'\\n' || wanted.marker || E'\\n') > 0"
     " ORDER BY wanted.number, completed_at"
 )
@@ -68,7 +71,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The row that is to exist. C(fallback) is the run type for a table that does not know C(run_type) yet."""
+    """The row that is to exist. C(fallback) is the run type for a table that does not know C(run_type) yet.
+
+    C(anchor) is a part of the notes that nobody can know before the row is due.
+    """
 
     event: str
     email: str
@@ -78,6 +84,7 @@ class Wanted:
     run_type: str
     fallback: str
     since: str | None = None
+    anchor: str | None = None
 
     @property
     def marker(self) -> str:
@@ -133,6 +140,7 @@ def _find(cursor: Cursor, wanted: t.Sequence[Wanted]) -> list[Row | None]:
             "operators": [one.operator_email for one in wanted],
             "since": [one.since for one in wanted],
             "markers": [one.marker for one in wanted],
+            "anchors": [one.anchor for one in wanted],
             "run_types": sorted({run_type for one in wanted for run_type in (one.run_type, one.fallback)}),
         },
     )

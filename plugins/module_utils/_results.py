@@ -133,6 +133,7 @@ class Outcome:
             "ready_for_audit_row": self.ready_for_audit_row,
             "ready_to_close": self.ready_to_close,
             "audit_notes": self._audit_notes(),
+            "audit_anchor": self._head(),
             "ticket_note": self._ticket_note(),
             "debt_note": " ".join(debt_words(debt, debt["since"]) for debt in self.progress.debts),
             "debt_marker": f"{self.event.id} debt "
@@ -181,10 +182,14 @@ class Outcome:
         due = self.ready_for_audit_row and SEAL not in self.facts
         return seal(self.event, self.facts, self.covering, keyid) if due else {}
 
+    def _head(self) -> str:
+        """The head of the sealed journal, as the audit row and the ticket have it; empty if nothing is sealed."""
+        return f"head sha256:{self.journal.sealed['head']}" if self.journal.sealed else ""
+
     def _anchor(self) -> str:
         """What the audit row and the ticket say of the journal, so that whoever edits it must edit them too."""
         sealed = self.journal.sealed
-        return f"journal of {len(sealed['order'])} records, head sha256:{sealed['head']}" if sealed else "journal not sealed"
+        return f"journal of {len(sealed['order'])} records, {self._head()}" if sealed else "journal not sealed"
 
     def _window(self) -> str:
         return f"window {format_time(self.event.notice)} to {format_time(self.now)} UTC"

@@ -60,6 +60,11 @@ options:
           - When the event was opened (RFC 3339). A row from before that time, less fifteen minutes for clocks that differ, is
             not taken for the row of this event, whatever its notes say.
         type: str
+      anchor:
+        description:
+          - A part of O(rows[].notes) that nobody can know before the row is due, such as the head of a sealed journal.
+          - A row without it is not taken for the row of this event. Whoever may insert rows could have written one in advance.
+        type: str
   run_type:
     description: The run type of the rows.
     type: str
@@ -183,6 +188,7 @@ SPEC = DATABASE + Spec(
                 "ticket_id": {"type": "str", "required": True},
                 "notes": {"type": "str", "required": True},
                 "since": {"type": "str"},
+                "anchor": {"type": "str"},
             },
         },
         "run_type": {"type": "str", "default": "deprovisioning"},
@@ -202,6 +208,7 @@ def run(params: Params, check_mode: bool) -> Result:
             params["run_type"],
             params["fallback_run_type"],
             format_time(parse(row["since"], "since")) if row["since"] else None,
+            row["anchor"],
         )
         for row in params["rows"]
     ]

@@ -146,6 +146,10 @@ events:
       description: The notes for the audit row.
       type: str
       sample: "jordan.smith@raxx.example; steps 1, 2, 3, 4, 5; window 2026-05-19T09:00:00Z to 2026-05-19T09:20:00Z"
+    audit_anchor:
+      description: The part of the notes that names the head of the sealed journal; empty as long as it is not sealed.
+      type: str
+      sample: head sha256:5f0b1f0e6a1f2c7a1f7f7b3a0b1f5c9f2f6d0f6a3f0b1f0e6a1f2c7a1f7f7b3a
     ticket_note:
       description: The note for the ticket.
       type: str

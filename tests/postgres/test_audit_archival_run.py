@@ -96,8 +96,28 @@ def test_the_rows_of_many_people_take_as_many_statements_as_one(
     assert len(rows(server)) == 301
 
 
+def test_a_row_that_was_written_in_advance_is_not_ours(server: Server, run_main: ModuleRunner) -> None:
+    """I8. The role of the app may insert, and the leaver may know its password: all of a row can be guessed but the anchor."""
+    anchored = {"notes": "done; head sha256:ab12", "anchor": "head sha256:ab12"}
+    forged = run_main("audit_archival_run", params(server, {"notes": "done; head sha256:none"})).result["rows"][0]["row"]
+    mine = run_main("audit_archival_run", params(server, anchored)).result["rows"][0]
+    assert (mine["inserted"], mine["row"]["notes"].startswith("done; head sha256:ab12")) == (True, True)
+    assert forged != mine["row"]
+    assert run_main("audit_archival_run", params(server, {**anchored, "notes": "other words"})).result["changed"] is False
+    assert len(rows(server)) == 2
+
+
+def test_a_row_of_the_future_is_not_ours(server: Server, run_main: ModuleRunner) -> None:
+    run_main("audit_archival_run", params(server))
+    change(server, "UPDATE audit_archival_runs SET completed_at = now() + interval '1 hour'")
+    assert run_main("audit_archival_run", params(server)).result["changed"] is True
+
+
 def test_columns_of_any_further_name_disturb_nothing(server: Server, run_main: ModuleRunner) -> None:
-    change(server, "ALTER TABLE audit_archival_runs ADD ticket text, ADD operator text, ADD since text, ADD number int")
+    change(
+        server,
+        "ALTER TABLE audit_archival_runs ADD ticket text, ADD operator text, ADD since text, ADD number int, ADD anchor text",
+    )
     assert run_main("audit_archival_run", params(server)).result["changed"] is True
     assert run_main("audit_archival_run", params(server)).result["changed"] is False
 

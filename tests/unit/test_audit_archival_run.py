@@ -54,6 +54,7 @@ def search(sql: SqlScript, row: tuple[t.Any, ...] | None = None, columns: list[t
         "markers": [MARKER],
         "operators": ["operator@raxx.app"],
         "since": [None],
+        "anchors": [None],
     }
     sql.expect(_audit_run.FIND, which, [(0, *row)] if row else [])
 
