@@ -74,8 +74,11 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         verdict = self._verdict
-        # A verdict that was itself the reason to fail speaks for itself; after any other failure a good one no longer holds.
-        if stats.failures and (verdict is None or (verdict.startswith(GOOD) and verdict not in self._failure)):
+        # Failures that were rescued wait for a verdict, too. After any failure a good one no longer holds, unless it was itself
+        # the reason to fail.
+        unsaid = verdict is None and (stats.failures or stats.rescued)
+        refuted = verdict is not None and stats.failures and verdict.startswith(GOOD) and verdict not in self._failure
+        if unsaid or refuted:
             verdict = f"FAILED: {self._failure}"
         elif verdict is None and not stats.processed:
             verdict = "FAILED: no host was in any play, so nothing was done; check -i and --limit"

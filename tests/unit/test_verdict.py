@@ -44,6 +44,17 @@ def test_a_run_that_went_on_was_not_refused(monkeypatch: pytest.MonkeyPatch) -> 
     assert shown == ["FAILED: No room."]
 
 
+def test_a_run_of_which_nothing_is_said_at_the_end_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each failure was kept for a result, and --skip-tags has left that out."""
+    callback = CallbackModule()
+    shown: list[str] = []
+    monkeypatch.setattr(callback, "_display", SimpleNamespace(display=lambda text, color: shown.append(text)))
+    task = SimpleNamespace(name="Step 1", resolved_action="raxx.deprovision.console_memberships")
+    callback.v2_runner_on_failed(SimpleNamespace(result={"msg": "Undefined."}, task=task))
+    callback.v2_playbook_on_stats(SimpleNamespace(failures={}, rescued={"console": 1}, processed={"console": 1}))
+    assert shown == ["FAILED: Undefined."]
+
+
 @pytest.mark.parametrize("line", ["ROLLED BACK: rotated", "PLAN: a real run would rotate; nothing was changed"])
 def test_a_rollback_says_of_itself_what_it_has_done(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
     """E5, E6."""
@@ -53,7 +64,7 @@ def test_a_rollback_says_of_itself_what_it_has_done(monkeypatch: pytest.MonkeyPa
     for said in ("PLANTS: none", line):
         task = SimpleNamespace(name="Say what was done", resolved_action="ansible.builtin.debug")
         callback.v2_runner_on_ok(SimpleNamespace(result={"msg": said}, task=task))
-    callback.v2_playbook_on_stats(SimpleNamespace(failures={}, processed={"localhost": 1}))
+    callback.v2_playbook_on_stats(SimpleNamespace(failures={}, rescued={}, processed={"localhost": 1}))
     assert shown == [line]
 
 
