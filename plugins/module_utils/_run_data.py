@@ -11,7 +11,8 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.raxx.deprovision.plugins.module_utils._codes import CODES
 from ansible_collections.raxx.deprovision.plugins.module_utils._errors import DeprovisionError, split_code
 from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import fact_name
-from ansible_collections.raxx.deprovision.plugins.module_utils._progress import INCONCLUSIVE_CODE, next_try
+from ansible_collections.raxx.deprovision.plugins.module_utils._progress import INCONCLUSIVE_CODE, next_look, next_try
+from ansible_collections.raxx.deprovision.plugins.module_utils._times import parse
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 Record = t.Dict[str, t.Any]
@@ -168,16 +169,48 @@ def old_urls(claim: Record, before: str) -> dict[str, str | None]:
     return {**claim["unproved"], **own}
 
 
-def rollback_verdict(restore: bool | str | None, check_mode: bool) -> str:
-    """The last line of a rollback in which nothing failed (E5, E6). C(restore) is V(None) for another rotation."""
-    if restore is None:
-        planned, done = "rotate, store, hand out and prove", "rotated, stored, handed out and proved"
+def rollback_outcome(
+    hostvars: HostVars,
+    groups: t.Mapping[str, t.Sequence[str]],
+    playing: t.Sequence[str],
+    *,
+    restore: bool | str | None,
+    credentials: t.Sequence[str],
+    check_mode: bool,
+) -> Record:
+    """What has become of a rollback (E5, E6): the hosts that it has C(left), and the last line if there are none.
+
+    C(restore) is V(None) if C(credentials) were to be rotated, otherwise it is about apps. Tags, options or a limit can leave
+    out what is left; if a limit has chosen none, all of them are.
+    """
+    names, done = (credentials, "step23_rotate_credential") if restore is None else (groups["apps"], "rollback_switched")
+    chosen = [name for name in names if name in playing] or names
+    left = [name for name in chosen if name not in hostvars or done not in hostvars[name]]
+    return {"left": left, "verdict": _rollback_verdict(chosen, restore, check_mode)}
+
+
+def _rollback_verdict(names: t.Sequence[str], restore: bool | str | None, check_mode: bool) -> str:
+    who = ", ".join(names)
+    if restore is None and not names:
+        planned, done = "remove what is parked, and rotate nothing", "nothing had to be rotated; what was parked is removed"
+    elif restore is None:
+        planned, done = f"rotate, store, hand out and prove {who}", f"{who} rotated, stored, handed out and proved"
     elif boolean(restore):
-        planned, done = "let the apps work on their own credentials again", "the apps work on their own credentials again"
+        planned, done = f"let {who} work on its own credentials again", f"on its own credentials again: {who}"
     else:
-        planned = "let the apps work on the credential of the owner"
-        done = "the apps work on the credential of the owner; undo this with -e restore=true"
+        planned = f"let {who} work on the credential of the owner"
+        done = f"on the credential of the owner: {who}; undo this with -e restore=true"
     return f"PLAN: a real run would {planned}; nothing was changed" if check_mode else f"ROLLED BACK: {done}"
+
+
+def unproved_credentials(hostvars: HostVars, credentials: t.Iterable[str], app: str) -> list[str]:
+    """The credentials of C(app) that this run has not proved to work: it must not be switched to them (E6)."""
+    return [
+        name
+        for name in credentials
+        if "step23_rotate_proved" not in hostvars[name]
+        and any(consumer["app"] == app for consumer in hostvars[name]["credential_consumers"])
+    ]
 
 
 def scope(hostvars: HostVars, groups: t.Mapping[str, t.Sequence[str]], direct_access: bool | str) -> Record:
@@ -260,6 +293,9 @@ def distribution_facts(config: Record, hostvars: HostVars, credentials: t.Sequen
 def verifications(config: Record, hostvars: HostVars, credentials: t.Sequence[str]) -> list[Record]:
     """The apps that are still to be verified after C(heroku_config): for which credentials, since when, with what to expect.
 
+    One that was verified is verified again if it was released since, by whomever: another run may have handed out anew what
+    somebody had changed, and have ended before it saw that the app works.
+
     The window begins with the restart, if this run made it. Otherwise (a run that continues another one) it begins now
     (C(since) is V(None)): the old window holds what the other run did. Every proof of this run may show in the log, also that
     of a credential which the app does not use.
@@ -275,7 +311,7 @@ def verifications(config: Record, hostvars: HostVars, credentials: t.Sequence[st
         mine = [
             name
             for name in rotated_credentials(hostvars, credentials, app)
-            if result.get("changed") or fact_name("verified", app) not in hostvars[name]["step23_rotate_credential"]["facts"]
+            if result.get("changed") or not _is_verified(hostvars[name]["step23_rotate_credential"]["facts"], result)
         ]
         if mine:
             due.append(
@@ -288,6 +324,12 @@ def verifications(config: Record, hostvars: HostVars, credentials: t.Sequence[st
                 }
             )
     return due
+
+
+def _is_verified(facts: Record, config: Record) -> bool:
+    """Whether the log window of an app began after its newest release: what was released since, nobody has looked at (C4)."""
+    known = facts.get(fact_name("verified", config["item"]))
+    return known is not None and parse(known["from"]) >= parse(config["release_at"])
 
 
 def failed_apps(hostvars: HostVars, consumers: t.Iterable[Record]) -> list[str]:
@@ -391,26 +433,31 @@ def lockout_facts(
 ) -> list[Record]:
     """What step 1 did to each person in a console, and what it saw afterwards; nothing of events that are closed.
 
-    C(continued): an earlier run has begun the lock-out, so what this one did not find may have been removed by that one.
+    C(continued): an earlier run has begun the lock-out, so what this one did not find may have been removed by that one. If an
+    earlier one has noted it, what this one still found had come back: that is a look like those of step 5.
     """
     members, logins = _by_person(memberships), _by_person(sessions)
-    return [
-        _entry(
-            event,
-            "lockout",
-            {
-                "account": event["email"] not in memberships["missing"],
-                "app": app,
-                "by": operator,
-                "continued": console in event["locking_before"],
-                "removed": [name for account in members.get(event["email"], []) for name in account["removed"]],
-                "ended": [identifier for account in logins.get(event["email"], []) for identifier in account["ended"]],
-                "listings": _listings(event["email"], members, logins),
-            },
-        )
-        for event in events
-        if not event["closed"]
-    ]
+    entries = []
+    for event in events:
+        email, facts = event["email"], event.get("facts", {})
+        look = _look(email, members, logins, app=app, operator=operator)
+        if event["closed"]:
+            continue
+        if fact_name("lockout", console) in facts:
+            if look["removed"] or look["ended"]:
+                entries.append(_entry(event, f"recheck{next_look(facts)}", look))
+            continue
+        fact = {
+            "account": email not in memberships["missing"],
+            "app": app,
+            "by": operator,
+            "continued": console in event["locking_before"],
+            "removed": [name for account in members.get(email, []) for name in account["removed"]],
+            "ended": [identifier for account in logins.get(email, []) for identifier in account["ended"]],
+            "listings": look["listings"],
+        }
+        entries.append(_entry(event, "lockout", fact))
+    return entries
 
 
 def recheck_facts(events: t.Iterable[Record], memberships: Record, sessions: Record, *, app: str, operator: str) -> list[Record]:
@@ -419,21 +466,25 @@ def recheck_facts(events: t.Iterable[Record], memberships: Record, sessions: Rec
     A look is a fact of its own each time, for only the last one counts. None is noted before everything else is proved.
     """
     members, logins = _by_person(memberships), _by_person(sessions)
-    entries = []
-    for event in events:
-        if event["ready_for_recheck"]:
-            mine = logins.get(event["email"], [])
-            ended = [session for account in mine for session in account["sessions_before"] if session["id"] in account["ended"]]
-            fact = {
-                "app": app,
-                "by": operator,
-                "removed": sum(len(account["removed"]) for account in members.get(event["email"], [])),
-                "ended": len(ended),
-                "sessions": ended,
-                "listings": _listings(event["email"], members, logins),
-            }
-            entries.append(_entry(event, f"recheck{event['look']}", fact))
-    return entries
+    return [
+        _entry(event, f"recheck{event['look']}", _look(event["email"], members, logins, app=app, operator=operator))
+        for event in events
+        if event["ready_for_recheck"]
+    ]
+
+
+def _look(email: str, members: Accounts, logins: Accounts, *, app: str, operator: str) -> Record:
+    """What a look at a console found of a person and took away."""
+    accounts = logins.get(email, [])
+    ended = [session for account in accounts for session in account["sessions_before"] if session["id"] in account["ended"]]
+    return {
+        "app": app,
+        "by": operator,
+        "removed": sum(len(account["removed"]) for account in members.get(email, [])),
+        "ended": len(ended),
+        "sessions": ended,
+        "listings": _listings(email, members, logins),
+    }
 
 
 def tickets_to_open(events: t.Iterable[Record], *, number: int) -> list[Record]:
@@ -473,6 +524,7 @@ def audit_rows(events: t.Iterable[Record], *, planned: bool) -> list[Record]:
             "ticket_id": event["ticket_id"],
             "notes": event["audit_notes"],
             "since": event["opened"],
+            "anchor": event["audit_anchor"] or None,
         }
         for event in events
         if event["ready_for_audit_row"] or (planned and not event["closed"])

@@ -21,12 +21,15 @@ def test_another_rotation_is_the_way_back(sandbox: Sandbox) -> None:
     """E5: 2a to 2c, with all proofs, and without a person, a row or a ticket."""
     before, old, rotations = sandbox.dump(), sandbox.config(), sandbox.rotations()
     planned = deprovision(sandbox, None, playbook=PLAYBOOK, check=True)
-    assert planned.last_line == "PLAN: a real run would rotate, store, hand out and prove; nothing was changed", planned.output
+    assert (
+        planned.last_line
+        == "PLAN: a real run would rotate, store, hand out and prove raptor_app, audit_archiver; nothing was changed"
+    ), planned.output
     assert (planned.status, sandbox.dump(), sandbox.config()) == (0, before, old)
     # A survey that nobody answers, as AWX has it.
     run = deprovision(sandbox, None, playbook=PLAYBOOK, restore="", new_rotation="")
     assert run.status == 0, run.output
-    assert run.last_line == "ROLLED BACK: rotated, stored, handed out and proved"
+    assert run.last_line == "ROLLED BACK: raptor_app, audit_archiver rotated, stored, handed out and proved"
     assert sandbox.rotations() == {name: number + 1 for name, number in rotations.items()}
     assert all(login_state(old[config_var]) == "28P01" for config_var in CONFIG_VARS.values())
     assert sandbox.vault() == sandbox.credential_url("raptor_app") == sandbox.config()["RAPTOR_APP_DATABASE_URL"]
@@ -35,6 +38,24 @@ def test_another_rotation_is_the_way_back(sandbox: Sandbox) -> None:
     assert not [row for row in after["raptor"]["audit_archival_runs"] if row["run_type"] == "deprovisioning"]
     assert after["freescout"] == before["freescout"]
     assert after["console"] == before["console"]
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ({"limit": "raptor"}, "raptor_app, audit_archiver"),
+        ({"tags": "step3"}, "raptor_app"),
+        ({"limit": "raptor_app", "restore": False}, "raptor"),
+        ({"limit": "raptor", "restore": True}, "raptor_app, audit_archiver was not proved"),
+    ],
+)
+def test_what_was_left_out_is_not_said_to_be_done(sandbox: Sandbox, given: dict[str, t.Any], left: str) -> None:
+    """E5, E6. The limit and the tags choose hosts of one group, and what is asked for may be about another one."""
+    flag, rotations = sandbox.config()[FLAG], sandbox.rotations()
+    run = deprovision(sandbox, None, playbook=PLAYBOOK, **given)
+    assert (run.status != 0, left in run.last_line) == (True, True), run.output
+    assert "ROLLED BACK" not in run.last_line
+    assert (sandbox.config()[FLAG], sandbox.rotations()["raptor_app"]) == (flag, rotations["raptor_app"])
 
 
 def cut_short(sandbox: Sandbox, **given: t.Any) -> Run:

@@ -18,8 +18,8 @@ JORDAN, PRIYA, MATEO = "jordan.smith@raxx.example", "priya.patel@raxx.example", 
 LONGEST = 120  # seconds
 
 
-def begin(sandbox: Sandbox, email: str, evidence: Path) -> subprocess.Popen[bytes]:
-    """A run in a process group of its own, once it holds its lease and has begun to rotate."""
+def begin(sandbox: Sandbox, email: str, evidence: Path, *more: str) -> subprocess.Popen[bytes]:
+    """A run in a process group of its own, once it holds its lease and has begun to rotate. C(more) are words of the command."""
     known = len(facts(sandbox.dump(), "credentials"))
     process = subprocess.Popen(
         [
@@ -29,6 +29,7 @@ def begin(sandbox: Sandbox, email: str, evidence: Path) -> subprocess.Popen[byte
             f"email={email}",
             "-e",
             f"evidence_directory={evidence}",
+            *more,
         ],
         cwd=ROOT,
         env={**sandbox.environment, **clean_environment(sandbox.home)},
@@ -45,7 +46,7 @@ def begin(sandbox: Sandbox, email: str, evidence: Path) -> subprocess.Popen[byte
 
 
 def test_the_second_of_two_runs_stops_before_it_changes_anything(sandbox: Sandbox, tmp_path: Path) -> None:
-    """I3; and the lock-out alone is possible meanwhile."""
+    """I3."""
     first = begin(sandbox, JORDAN, tmp_path)
     access = sandbox.access(PRIYA)
     second = deprovision(sandbox, PRIYA)
@@ -58,10 +59,16 @@ def test_the_second_of_two_runs_stops_before_it_changes_anything(sandbox: Sandbo
     assert first.wait(LONGEST) == 0
 
 
-def test_a_run_that_was_killed_is_taken_over(sandbox: Sandbox, tmp_path: Path) -> None:
-    """I12: another person, another run; the rotation that the first one had begun is not repeated."""
+def test_somebody_else_can_be_locked_out_meanwhile(sandbox: Sandbox, tmp_path: Path) -> None:
+    """1a, 1b. The run that is at work is then killed, and taken over by the next one."""
     rotations = sandbox.rotations()
-    first = begin(sandbox, MATEO, tmp_path)
+    first = begin(sandbox, MATEO, tmp_path, "-e", "app_log_window=60")
+    alone = deprovision(sandbox, PRIYA, tags="step1")
+    assert first.poll() is None, "the first run was over before the second had ended"
+    assert alone.last_line.startswith("INCOMPLETE: DEPROV-"), alone.output
+    assert sandbox.access(PRIYA) == (0, 0)
+
+    # I12: the rotation that the first one had begun is not repeated.
     os.killpg(first.pid, signal.SIGKILL)
     first.wait(LONGEST)
     second = deprovision(sandbox, MATEO)

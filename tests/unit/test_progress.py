@@ -266,6 +266,9 @@ def test_the_last_look_must_come_last() -> None:
 def test_what_came_back_is_told() -> None:
     facts = {**FACTS, "recheck1-console": {"at": AT, "ended": 2, "removed": 1}}
     assert "3 new ones" in judge(facts).checkpoints["C5"].detail
+    # Also what an earlier look has found, whose run did not come to the end.
+    again = {**facts, "recheck2-console": {"at": AT, "ended": 0}, "recheck2-other": {"at": AT, "ended": 9}}
+    assert "3 new ones" in judge(again).checkpoints["C5"].detail
 
 
 def test_a_parked_url_is_a_debt_until_the_store_has_it_and_the_copy_is_gone() -> None:

@@ -49,13 +49,14 @@ HOSTS: dict[str, t.Any] = {
         step23_rotate_credential=rotated("audit_archiver", dead={}),
     ),
 }
-RELEASED = {
+RELEASED: dict[str, t.Any] = {
     "results": [
         {
             "item": "raptor",
             "changed": True,
             "changed_names": ["ARCHIVE_URL"],
             "release": 12,
+            "release_at": "2026-05-19T09:59:30Z",
             "restarted_at": "2026-05-19T10:00:00Z",
         }
     ]
@@ -138,11 +139,16 @@ def test_what_was_verified_is_not_verified_again_and_a_known_proof_refuses_no_lo
             "denials": 1,
         }
     ]
-    done = {name: {**host, "step23_rotate_credential": rotated(name, **{"verified-raptor": {}})} for name, host in HOSTS.items()}
-    unchanged = {"results": [{**RELEASED["results"][0], "changed": False}]}
+    verified = {"verified-raptor": {"from": "2026-05-19T10:00:00.000000Z"}}
+    done = {name: {**host, "step23_rotate_credential": rotated(name, **verified)} for name, host in HOSTS.items()}
+    unchanged: dict[str, t.Any] = {"results": [{**RELEASED["results"][0], "changed": False}]}
     assert _run_data.verifications(unchanged, done, GROUPS["credentials"]) == []
     # A restart of this run is verified whatever was proved before it.
     assert _run_data.verifications(RELEASED, done, GROUPS["credentials"])
+    # C4: so is what was released since the window began, by a run that did not come to the end of it or by somebody else.
+    released_since = {"results": [{**unchanged["results"][0], "release_at": "2026-05-19T10:00:01Z"}]}
+    (again,) = _run_data.verifications(released_since, done, GROUPS["credentials"])
+    assert (again["credentials"], again["since"]) == (["raptor_app", "audit_archiver"], None)
 
 
 @pytest.mark.parametrize(
@@ -328,6 +334,18 @@ def test_the_lock_out_is_kept_person_by_person() -> None:
     assert (priya["event"], lockout["account"], lockout["continued"], lockout["ended"]) == ("E2", False, True, [9])
 
 
+def test_what_a_continued_run_finds_again_is_kept_as_a_look() -> None:
+    """1a, 1b, 5: the lock-out is written once, and access that came back after it must not pass unseen."""
+    known: dict[str, t.Any] = {"facts": {"lockout-console": {}, "recheck1-console": {}}}
+    gone = {"event": "E3", "email": "mateo@x.y", "closed": False, "locking_before": ["console"], **known}
+    memberships = {**MEMBERSHIPS, "missing": ["mateo@x.y"]}
+    again = _run_data.lockout_facts(
+        [{**JORDAN, **known}, gone], memberships, SESSIONS, console="console", app="console-app", operator="olivia@x.y"
+    )
+    look = {**LOOKED, "removed": 1, "ended": 1, "sessions": [{"id": 7}], "listings": LISTINGS}
+    assert again == [{"event": "E1", "email": "jordan@x.y", "facts": {"recheck2": look}}]
+
+
 def test_the_last_look_is_kept_person_by_person_once_everything_else_is_proved() -> None:
     events = [{**JORDAN, "ready_for_recheck": True, "look": 2}, {**PRIYA, "ready_for_recheck": False, "look": 1}]
     assert _run_data.recheck_facts(events, MEMBERSHIPS, SESSIONS, app="console-app", operator="olivia@x.y") == [
@@ -369,6 +387,64 @@ def test_what_is_owed_is_noted_in_the_tickets_that_there_are() -> None:
     ]
 
 
+REACHED: dict[str, t.Any] = {"raptor": {"rollback_switched": {}}, "other": {"rollback_switched": {}}}
+
+
+@pytest.mark.parametrize(
+    ("playing", "given", "left"),
+    [
+        (["raptor_app", "audit_archiver", "raptor"], {}, []),
+        (["audit_archiver"], {}, []),
+        # E5: nothing was rotated, whatever the limit was.
+        (["raptor"], {}, ["raptor_app", "audit_archiver"]),
+        # What is parked without a need is all that is paid.
+        (["raptor"], {"credentials": []}, []),
+        (["raptor_app", "raptor", "other"], {"restore": "true"}, []),
+        (["raptor_app", "raptor"], {"restore": True}, []),
+        # E6: no app was chosen.
+        (["raptor_app"], {"restore": False}, ["raptor", "other"]),
+    ],
+)
+def test_a_rollback_knows_what_it_has_not_reached(playing: list[str], given: dict[str, t.Any], left: list[str]) -> None:
+    hosts = {name: host for name, host in {**HOSTS, **REACHED}.items() if name in playing}
+    asked: dict[str, t.Any] = {"restore": None, "credentials": GROUPS["credentials"], "check_mode": False, **given}
+    assert _run_data.rollback_outcome(hosts, GROUPS, playing, **asked)["left"] == left
+
+
+@pytest.mark.parametrize(
+    ("restore", "credentials", "planned", "done"),
+    [
+        (None, ["a", "b"], "rotate, store, hand out and prove a, b", "a, b rotated, stored, handed out and proved"),
+        (None, [], "remove what is parked, and rotate nothing", "nothing had to be rotated; what was parked is removed"),
+        (True, [], "let raptor work on its own credentials again", "on its own credentials again: raptor"),
+        (
+            "false",
+            [],
+            "let raptor work on the credential of the owner",
+            "on the credential of the owner: raptor; undo this with -e restore=true",
+        ),
+    ],
+)
+def test_a_check_run_of_a_rollback_says_that_nothing_was_changed(
+    restore: bool | str | None, credentials: list[str], planned: str, done: str
+) -> None:
+    """E5, E6, I11."""
+
+    def said(check_mode: bool) -> str:
+        asked: dict[str, t.Any] = {"restore": restore, "credentials": credentials, "check_mode": check_mode}
+        return str(_run_data.rollback_outcome({}, {"apps": ["raptor"]}, ["a", "b", "raptor"], **asked)["verdict"])
+
+    assert (said(True), said(False)) == (f"PLAN: a real run would {planned}; nothing was changed", f"ROLLED BACK: {done}")
+
+
+def test_an_app_is_switched_to_nothing_that_was_not_proved() -> None:
+    """E6."""
+    assert _run_data.unproved_credentials(HOSTS, GROUPS["credentials"], "raptor") == ["raptor_app", "audit_archiver"]
+    proved = {name: {**host, "step23_rotate_proved": {}} for name, host in HOSTS.items()}
+    assert _run_data.unproved_credentials(proved, GROUPS["credentials"], "raptor") == []
+    assert _run_data.unproved_credentials(HOSTS, GROUPS["credentials"], "another") == []
+
+
 def test_what_is_finished_is_closed_and_kept_as_closed() -> None:
     more = {"ticket_note": "all done", "ticket_number": 4711, "scope": {"consoles": []}, "ready_to_close": True}
     events = [{**PRIYA, **more, "ready_to_close": False}, {**JORDAN, **more}]
@@ -381,13 +457,17 @@ def test_what_is_finished_is_closed_and_kept_as_closed() -> None:
 
 def test_only_what_is_ready_gets_an_audit_row_and_a_plan_names_all() -> None:
     more = {"operator": "olivia@x.y", "ticket_id": "812", "audit_notes": "done", "opened": "2026-05-19T09:00:00Z"}
+    more["audit_anchor"] = ""
     events = [
-        {**JORDAN, **more, "ready_for_audit_row": True},
+        {**JORDAN, **more, "ready_for_audit_row": True, "audit_anchor": "head sha256:ab12"},
         {**PRIYA, **more, "ready_for_audit_row": False},
         {**PRIYA, **more, "event": "E0", "ready_for_audit_row": False, "closed": True},
     ]
     assert [row["event"] for row in _run_data.audit_rows(events, planned=False)] == ["E1"]
-    assert [row["event"] for row in _run_data.audit_rows(events, planned=True)] == ["E1", "E2"]
+    assert [(row["event"], row["anchor"]) for row in _run_data.audit_rows(events, planned=True)] == [
+        ("E1", "head sha256:ab12"),
+        ("E2", None),
+    ]
     row = {"completed_at": "2026-05-19T09:30:00Z", "freescout_ticket_id": "812", "operator_email": "olivia@x.y"}
     written = [{"event": "E1", "email": "jordan@x.y", "run_type": "deprovisioning", "row": row}]
     assert _run_data.audit_row_facts(written) == [
