@@ -244,6 +244,10 @@ CODES: dict[str, Code] = {
         "locks the person out meanwhile.",
         retryable=True,
     ),
+    "clock_differs": Code(
+        "The clock of this machine is wrong by more than the order of things can bear.",
+        "Set the clock (NTP), then run the same command again.",
+    ),
     "run_superseded": Code(
         "This run was silent for too long (the machine slept, or lost its network), and another one has taken over.",
         "See how the other run ends, then run the same command again; it continues where that one stopped.",

@@ -12,6 +12,7 @@ import shutil
 import typing as t
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +36,9 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._statement import
 from ansible_collections.raxx.deprovision.plugins.module_utils._times import now, parse
 
 Params = t.Mapping[str, t.Any]
+
+# By how much the clocks of those who run the procedure may differ from that of AWS. It signs requests with up to five minutes.
+MOST_SKEW = timedelta(seconds=30)
 
 MET = "met"
 REFUSED = "refused"
@@ -339,14 +343,24 @@ def _attested(params: Params) -> dict[str, Facts]:
 
 
 def _write_canary(client: SsmClient, name: str) -> None:
+    begun = now()
     client.create(name, "canary", secure=True)
     # Read as the ledger's facts are, which takes a right that nothing needs before the lock-out.
     written = client.get_many([name]).get(name)
+    ended = now()
     # That it can be written is proved by now; one that stays all the same is worth nothing to anybody.
     with contextlib.suppress(DeprovisionError):
         _delete_canary(client, name)
     if written is None or written.value != "canary":
         raise DeprovisionError("write_not_confirmed", "A parameter that was written could not be read back.", system="AWS SSM")
+    at = parse(written.last_modified)
+    if not begun - MOST_SKEW <= at <= ended + MOST_SKEW:
+        raise DeprovisionError(
+            "clock_differs",
+            f"The clock of this machine differs by {abs((ended - at).total_seconds()):.0f} s from that of AWS. By such times it "
+            "is decided whether a rotation came after somebody had left.",
+            system="AWS SSM",
+        )
 
 
 def _delete_canary(client: SsmClient, name: str) -> None:

@@ -330,18 +330,16 @@ def separation_debt(app: str, owed: Facts) -> dict[str, t.Any]:
     return {"app": app, "kind": "role_separation", "since": owed["at"], "by": owed["by"]}
 
 
-def rollback_debt(credential: str, facts: Facts) -> dict[str, t.Any] | None:
-    """The rotation of a rollback (E5) that is not finished: until the last log window of its apps, and while its URL is parked.
+def rollback_debt(credential: Credential) -> dict[str, t.Any] | None:
+    """The rotation of a rollback (E5) that is not finished: it needs all that one for a departure needs, log windows included.
 
     C(since) is when the rollback began, which every credential that it rotates has in common.
     """
-    intent = facts["intent"]
-    apps = [name.partition("-")[2] for name in facts if name.startswith("distributed-")]
-    proved = "dead" in facts and all(f"verified-{app}" in facts for app in apps)
-    finished = proved and not is_parked(facts)
+    intent = credential.fact("intent")
+    finished = not credential.missing() and credential.has(*credential.per_app("verified"))
     if finished or not intent["event"].startswith(ROLLBACK):
         return None
-    return {"credential": credential, "kind": "rollback", "since": intent["since"], "by": intent["operator"]}
+    return {"credential": credential.name, "kind": "rollback", "since": intent["since"], "by": intent["operator"]}
 
 
 def superseded_debt(credential: str, number: int, facts: Facts) -> dict[str, t.Any]:

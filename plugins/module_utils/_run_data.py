@@ -19,6 +19,8 @@ Record = t.Dict[str, t.Any]
 Accounts = t.Dict[str, t.List[Record]]  # by the address of their person
 
 # What may be tried again, but is an answer of the ledger all the same: somebody else is at work.
+# How the play that hands out names its failures.
+HANDING_OUT = "steps 2c and 3c"
 ANOTHER_RUN = ("run_in_progress", "run_superseded")
 
 # Each credential's proof makes two log-ins that the server refuses (with the old password and with a random one) and one
@@ -332,11 +334,16 @@ def _is_verified(facts: Record, config: Record) -> bool:
     return known is not None and parse(known["from"]) >= parse(config["release_at"])
 
 
-def failed_apps(hostvars: HostVars, consumers: t.Iterable[Record]) -> list[str]:
+def failed_apps(hostvars: HostVars, consumers: t.Iterable[Record], credentials: t.Iterable[str]) -> list[str]:
     """The consumers that may not have got the successor of what they use, so it must not be taken from them.
 
-    The verification (step 4) runs beside the proofs; what fails there was handed out all the same.
+    The verification (step 4) runs beside the proofs; what fails there was handed out all the same. One of the C(credentials)
+    stands in for the apps that a limit has left out; if it has failed to hand out, any app may be one of these.
     """
+    consumers = list(consumers)
+    records = [hostvars[name].get("failure_record") for name in credentials]
+    if any(record is not None and record.get("step") == HANDING_OUT for record in records):
+        return [consumer["app"] for consumer in consumers]
     failed = {consumer["app"]: hostvars[consumer["app"]].get("failure_record") for consumer in consumers}
     return [app for app, record in failed.items() if record is not None and record.get("step") != "step 4"]
 

@@ -26,9 +26,9 @@ attributes:
     membership: [raxx.deprovision.aws, raxx.deprovision.ledger]
 options:
   credentials:
-    description: Names of the credentials.
+    description: The credentials, as the filter P(raxx.deprovision.credential_list#filter) gives them.
     type: list
-    elements: str
+    elements: dict
     required: true
 seealso:
   - module: raxx.deprovision.deprovision_ledger
@@ -38,7 +38,7 @@ EXAMPLES = r"""
 - name: See what is owed
   raxx.deprovision.deprovision_debts:
     ledger_prefix: /raxx/prod/deprovision
-    credentials: [raptor_app, audit_archiver]
+    credentials: "{{ hostvars | raxx.deprovision.credential_list(groups['credentials'], true) }}"
 """
 
 RETURN = r"""
@@ -102,7 +102,7 @@ lines:
       store did not take it (unreachable). The same command pays the debt when the store is well again.
 """
 
-from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Ledger
+from ansible_collections.raxx.deprovision.plugins.module_utils._ledger import Facts, Ledger
 from ansible_collections.raxx.deprovision.plugins.module_utils._module import Params, Result, Spec, run_module
 from ansible_collections.raxx.deprovision.plugins.module_utils._options import AWS, LEDGER
 from ansible_collections.raxx.deprovision.plugins.module_utils._progress import (
@@ -113,19 +113,20 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._progress import 
     superseded_debt,
 )
 
-SPEC = AWS + LEDGER + Spec(options={"credentials": {"type": "list", "elements": "str", "required": True}})
+SPEC = AWS + LEDGER + Spec(options={"credentials": {"type": "list", "elements": "dict", "required": True}})
 
 
 def run(params: Params, check_mode: bool) -> Result:
     ledger = Ledger.from_params(params)
-    newest = [rotation for rotation in map(ledger.newest_rotation, params["credentials"]) if rotation]
-    present = {rotation.credential: Credential(rotation.credential, 0, rotation.facts) for rotation in newest}
+    items = {item["name"]: item for item in params["credentials"]}
+    newest = [rotation for rotation in map(ledger.newest_rotation, items) if rotation]
+    present = {rotation.credential: _credential(items[rotation.credential], rotation.facts) for rotation in newest}
     parked = {name: debt for name, credential in present.items() for debt in credential.debts()}
     # The place may be the same: what is parked now must not be removed as what was parked once.
     stored = [name for name, credential in present.items() if credential.has("stored") and name not in parked]
     earlier = [left for rotation in newest for left in ledger.parked_before(rotation)]
     superseded = [superseded_debt(left.credential, left.number, left.facts) for left in earlier]
-    rollbacks = [debt for rotation in newest if (debt := rollback_debt(rotation.credential, rotation.facts))]
+    rollbacks = [debt for debt in map(rollback_debt, present.values()) if debt]
     owing = [*(rotation for rotation in newest if rotation.credential in parked), *earlier]
     waiting = [
         record
@@ -148,6 +149,12 @@ def run(params: Params, check_mode: bool) -> Result:
         "direct_database_access": any(not any(name.startswith("waiver-") for name in record.facts) for record in waiting),
         "lines": [debt_words(debt, debt["since"]) for debt in debts] or ["nothing is owed"],
     }
+
+
+def _credential(item: Params, facts: Facts) -> Credential:
+    """A credential of the inventory with the facts of its newest rotation."""
+    apps = tuple(consumer["app"] for consumer in item["consumers"])
+    return Credential(item["name"], item["step"], facts, checks=tuple(item["checks"]), consumers=apps)
 
 
 def main() -> None:

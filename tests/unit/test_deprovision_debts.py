@@ -11,7 +11,11 @@ from .ledger_world import EMAIL, EVENT, OPERATOR, PREFIX, note
 
 OTHER = "priya.patel@raxx.example"
 PARKED = {"kind": "ssm", "name": "/raxx/test/raptor/RAPTOR_APP_DB_URL", "code": "unreachable"}
-DEBTS = {"ledger_prefix": PREFIX, "credentials": ["raptor_app", "audit_archiver"]}
+CREDENTIALS = [
+    {"name": name, "step": step, "checks": ["smoke"], "consumers": [{"app": "raptor"}]}
+    for name, step in (("raptor_app", 2), ("audit_archiver", 3))
+]
+DEBTS = {"ledger_prefix": PREFIX, "credentials": CREDENTIALS}
 
 
 def record(run_main: ModuleRunner, facts: dict[str, t.Any], **where: t.Any) -> None:
@@ -74,6 +78,9 @@ def test_who_had_no_direct_access_is_not_given_more_to_do(run_main: ModuleRunner
     assert run_main("deprovision_debts", DEBTS, check=True).result["direct_database_access"] is False
 
 
+DEAD: dict[str, t.Any] = {"dead": {"old_dead": True, "sessions_left": 0}}
+
+
 def test_a_rollback_is_owed_until_its_last_log_window(run_main: ModuleRunner, store: t.Any) -> None:
     """E5."""
     where = roll_back(run_main, "raptor_app", "2026-05-19T09:14:00Z")
@@ -82,14 +89,22 @@ def test_a_rollback_is_owed_until_its_last_log_window(run_main: ModuleRunner, st
     assert begun["rollback_since"] == begun["debts"][0]["since"]
     assert "rollback.yml continues it; with -e new_rotation=true" in begun["lines"][0]
 
-    record(run_main, {"dead": {}, "distributed-raptor": {}}, **where)
-    assert run_main("deprovision_debts", DEBTS).result["rollback_since"] == begun["rollback_since"]
-    record(run_main, {"verified-raptor": {}}, **where)
+    # The app was handed nothing, or a check has failed: what the log and the proof say is not enough.
+    steps: tuple[dict[str, t.Any], ...] = (
+        {"settled": {}, "stored": {}, "live": {}},
+        DEAD,
+        {"distributed-raptor": {}},
+        {"verified-raptor": {}},
+    )
+    for facts in steps:
+        record(run_main, facts, **where)
+        assert run_main("deprovision_debts", DEBTS).result["rollback_since"] == begun["rollback_since"]
+    record(run_main, {"checked": {}}, **where)
     ended = run_main("deprovision_debts", DEBTS).result
     assert (ended["debts"], ended["rollback_since"]) == ([], None)
 
 
-PROVED: dict[str, t.Any] = {"settled": {}, "live": {}, "distributed-raptor": {}, "dead": {}, "verified-raptor": {}}
+PROVED: dict[str, t.Any] = {"settled": {}, "live": {}, "distributed-raptor": {}, **DEAD, "checked": {}, "verified-raptor": {}}
 BEGAN = "2026-05-19T09:14:00.000000Z"
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 from concurrent.futures import Future
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from threading import Barrier
@@ -19,7 +20,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._postgres import 
 from botocore.exceptions import ConnectionClosedError
 
 from .conftest import ModuleRunner
-from .ledger_world import PLACE, PREFIX
+from .ledger_world import PLACE, PREFIX, parameters
 
 
 def credential(name: str, store: dict[str, str]) -> dict[str, t.Any]:
@@ -436,3 +437,15 @@ def test_one_lost_answer_is_no_outage(store: t.Any, monkeypatch: pytest.MonkeyPa
     _prerequisites._write_canary(client, f"{PREFIX}/canary/1")
     assert calls
     assert client.get(f"{PREFIX}/canary/1") is None
+
+
+@pytest.mark.parametrize("minutes", [-4, 4])
+def test_a_clock_that_is_wrong_is_refused(store: t.Any, monkeypatch: pytest.MonkeyPatch, minutes: int) -> None:
+    """P3, I5: by it a rotation from before somebody left would count as one that covers them. AWS accepts up to five minutes."""
+    client = _ssm.SsmClient("us-east-1")
+    _prerequisites._write_canary(client, f"{PREFIX}/canary/1")
+    monkeypatch.setattr(_prerequisites, "now", lambda: _times.now() + timedelta(minutes=minutes))
+    with pytest.raises(DeprovisionError, match=r"differs by 2[34]\d s from that of AWS") as caught:
+        _prerequisites._write_canary(client, f"{PREFIX}/canary/2")
+    assert caught.value.code == "clock_differs"
+    assert parameters(store) == {}

@@ -285,10 +285,14 @@ def test_a_run_that_continues_another_one_watches_a_window_of_its_own() -> None:
 
 def test_what_an_app_may_still_need_is_not_taken_from_it() -> None:
     hosts: dict[str, dict[str, t.Any]] = {"raptor": {"failure_record": {"step": "steps 2c and 3c"}}, "other": {}}
-    assert _run_data.failed_apps(hosts, [{"app": "raptor"}, {"app": "other"}]) == ["raptor"]
+    hosts.update({"raptor_app": {}, "audit_archiver": {"failure_record": {"step": "step 3"}}})
+    assert _run_data.failed_apps(hosts, [{"app": "raptor"}, {"app": "other"}], GROUPS["credentials"]) == ["raptor"]
     # The proofs run beside the verification, and must not stop halfway because that has failed.
     hosts["raptor"]["failure_record"]["step"] = "step 4"
-    assert _run_data.failed_apps(hosts, [{"app": "raptor"}]) == []
+    assert _run_data.failed_apps(hosts, [{"app": "raptor"}], GROUPS["credentials"]) == []
+    # With --limit credentials the first of them stands in for the apps.
+    hosts["raptor_app"]["failure_record"] = {"step": "steps 2c and 3c"}
+    assert _run_data.failed_apps(hosts, [{"app": "raptor"}], GROUPS["credentials"]) == ["raptor"]
 
 
 def test_access_after_closing_is_a_failure_of_this_run() -> None:
