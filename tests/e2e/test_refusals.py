@@ -32,10 +32,13 @@ def assert_refused(run: Run, said: str, untouched: Record, sandbox: Sandbox) -> 
     assert sandbox.dump() == untouched
 
 
-def test_nobody_leaves_out_what_is_always_needed(sandbox: Sandbox, untouched: Record) -> None:
+@pytest.mark.parametrize(
+    ("given", "said"), [({}, "FAILED: "), ({"tags": "step1"}, "REFUSED: The prerequisites and the result were left out")]
+)
+def test_nobody_leaves_out_what_is_always_needed(sandbox: Sandbox, untouched: Record, given: dict[str, t.Any], said: str) -> None:
     """I14. Without prerequisites no step can do anything, and each failure would wait for a result that is left out, too."""
-    run = deprovision(sandbox, LEAVER, skip_tags="always")
-    assert run.last_line.startswith("REFUSED: The prerequisites and the result were left out"), run.output
+    run = deprovision(sandbox, LEAVER, skip_tags="always", **given)
+    assert run.last_line.startswith(said), run.output
     assert (run.status, sandbox.dump()) == (2, untouched)
 
 
