@@ -330,8 +330,8 @@ def verifications(config: Record, hostvars: HostVars, credentials: t.Sequence[st
 
 def _is_verified(facts: Record, config: Record) -> bool:
     """Whether the log window of an app began after its newest release: what was released since, nobody has looked at (C4)."""
-    known = facts.get(fact_name("verified", config["item"]))
-    return known is not None and parse(known["from"]) >= parse(config["release_at"])
+    known, released = facts.get(fact_name("verified", config["item"])), config.get("release_at")
+    return known is not None and released is not None and parse(known["from"]) >= parse(released)
 
 
 def failed_apps(hostvars: HostVars, consumers: t.Iterable[Record], credentials: t.Iterable[str]) -> list[str]:

@@ -147,6 +147,8 @@ def test_what_was_verified_is_not_verified_again_and_a_known_proof_refuses_no_lo
     assert _run_data.verifications(RELEASED, done, GROUPS["credentials"])
     # C4: so is what was released since the window began, by a run that did not come to the end of it or by somebody else.
     released_since = {"results": [{**unchanged["results"][0], "release_at": "2026-05-19T10:00:01Z"}]}
+    # What has failed says nothing of a release; the play asks all the same.
+    assert _run_data.verifications({"results": [{"item": "raptor", "failed": True}]}, done, GROUPS["credentials"])
     (again,) = _run_data.verifications(released_since, done, GROUPS["credentials"])
     assert (again["credentials"], again["since"]) == (["raptor_app", "audit_archiver"], None)
 
