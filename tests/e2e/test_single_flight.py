@@ -46,8 +46,8 @@ def begin(sandbox: Sandbox, email: str, evidence: Path, *more: str) -> subproces
 
 
 def test_the_second_of_two_runs_stops_before_it_changes_anything(sandbox: Sandbox, tmp_path: Path) -> None:
-    """I3."""
-    first = begin(sandbox, JORDAN, tmp_path)
+    """I3; and the lock-out alone is possible meanwhile (1a, 1b)."""
+    first = begin(sandbox, JORDAN, tmp_path, "-e", "app_log_window=20")  # long enough for the two others
     access = sandbox.access(PRIYA)
     second = deprovision(sandbox, PRIYA)
     assert first.poll() is None, "the first run was over before the second had looked"
@@ -56,19 +56,17 @@ def test_the_second_of_two_runs_stops_before_it_changes_anything(sandbox: Sandbo
     assert "run_in_progress" in second.last_line
     assert sandbox.access(PRIYA) == access > (0, 0)
     assert not [name for name in facts(sandbox.dump(), "people") if name.startswith("priya")]
+    alone = deprovision(sandbox, PRIYA, tags="step1")
+    assert first.poll() is None, "the first run was over before the third had ended"
+    assert alone.last_line.startswith("INCOMPLETE: DEPROV-"), alone.output
+    assert sandbox.access(PRIYA) == (0, 0)
     assert first.wait(LONGEST) == 0
 
 
-def test_somebody_else_can_be_locked_out_meanwhile(sandbox: Sandbox, tmp_path: Path) -> None:
-    """1a, 1b. The run that is at work is then killed, and taken over by the next one."""
+def test_a_run_that_was_killed_is_taken_over(sandbox: Sandbox, tmp_path: Path) -> None:
+    """I12: another person, another run; the rotation that the first one had begun is not repeated."""
     rotations = sandbox.rotations()
-    first = begin(sandbox, MATEO, tmp_path, "-e", "app_log_window=60")
-    alone = deprovision(sandbox, PRIYA, tags="step1")
-    assert first.poll() is None, "the first run was over before the second had ended"
-    assert alone.last_line.startswith("INCOMPLETE: DEPROV-"), alone.output
-    assert sandbox.access(PRIYA) == (0, 0)
-
-    # I12: the rotation that the first one had begun is not repeated.
+    first = begin(sandbox, MATEO, tmp_path)
     os.killpg(first.pid, signal.SIGKILL)
     first.wait(LONGEST)
     second = deprovision(sandbox, MATEO)
