@@ -35,7 +35,6 @@ MOST_PEOPLE = 50
 EVERYBODY = ("*",)
 # The process that has read this file: the controller, which forks a worker for each task.
 CONTROLLER = os.getpid()
-OVER, ABANDONED, RUNNING = "over", "abandoned", "running"
 RENEWALS = 4  # how often a lease is renewed within the patience of the others
 LONGEST_RENEWAL = 20.0  # seconds that the end of a task waits for a renewal in flight
 POLL_INTERVAL = 0.5  # seconds between two looks at a lease that may be abandoned
@@ -160,29 +159,28 @@ class Leases:
         begun = time.monotonic()
         taken = []
         for number in earlier:
-            other, state = self._judge(number, mine, begun)
-            if state == ABANDONED:
+            if other := self._abandoned(number, mine, begun):
                 self._take_over(other, mine)
                 taken.append(other)
         return taken
 
-    def _judge(self, number: int, mine: Lease, begun: float) -> tuple[Lease, str]:
-        """What has become of another run, by its lease as it was just read. One that shares nothing is not waited for."""
+    def _abandoned(self, number: int, mine: Lease, begun: float) -> Lease | None:
+        """The lease of another run if nobody renews it any more. One that shares nothing with C(mine) is not waited for."""
         first: Lease | None = None
         while True:
             # Before the lease is read, so that no renewal is taken for older than it is.
             waited = time.monotonic() - begun
             other = self.read(number)
             if other.over:
-                return other, OVER
+                return None
             shared = mine.charge.shared_with(other.charge)
             if first and other.version > first.version:
                 raise _in_progress(other, shared)
             # By the clock of AWS, which wrote down when both were last changed, and by how long this run has waited since.
             if (parse(mine.modified) - parse(other.modified)).total_seconds() + waited > self._patience:
-                return other, ABANDONED
+                return other
             if not shared:
-                return other, RUNNING
+                return None
             first = first or other
             self._sleep(POLL_INTERVAL)
 
