@@ -21,7 +21,7 @@ from ansible_collections.raxx.deprovision.plugins.module_utils._progress import 
     OBSERVED,
     Credential,
     Progress,
-    found_again,
+    came_back,
     latest_look,
     taken,
 )
@@ -182,7 +182,7 @@ def _rechecked(progress: Progress, facts: Facts, console: str) -> Claim:
     claim = replace(claim, at=look["at"], by=str(look.get("by", "")), sources=_looked(facts, look))
     if progress.checkpoints["C5"].grade == INCONCLUSIVE:
         return replace(claim, grade=INCONCLUSIVE, result="too early", detail="the last look came before what it must follow")
-    again = found_again(facts, console)
+    again = came_back(facts, console)
     detail = f"{again} new ones were found and ended" if again else "none was found"
     return replace(claim, grade=OBSERVED, result="none left", detail=f"0 active sessions, 0 memberships; {detail}")
 

@@ -401,16 +401,18 @@ def next_look(facts: Facts) -> int:
     return max((number for number, _console, _fact in _looks(facts)), default=0) + 1
 
 
-def found_again(facts: Facts, console: str) -> int:
+def _looks_at(facts: Facts, console: str) -> list[Facts]:
+    return [fact for _number, where, fact in _looks(facts) if where == fact_subject(console)]
+
+
+def came_back(facts: Facts, console: str) -> int:
     """How many memberships and sessions all looks at a console have found and taken away."""
-    looks = [fact for _number, where, fact in _looks(facts) if where == fact_subject(console)]
-    return sum(int(look.get("ended", 0)) + int(look.get("removed", 0)) for look in looks)
+    return sum(int(look.get("ended", 0)) + int(look.get("removed", 0)) for look in _looks_at(facts, console))
 
 
 def latest_look(facts: Facts, console: str) -> Facts | None:
     """The last of the looks at a console; every run that has come so far looks again."""
-    looks = [fact for _number, where, fact in _looks(facts) if where == fact_subject(console)]
-    return max(looks, key=lambda look: parse(look["at"]), default=None)
+    return max(_looks_at(facts, console), key=lambda look: parse(look["at"]), default=None)
 
 
 def _clock(at: str) -> str:
@@ -426,7 +428,7 @@ def _rechecked(facts: Facts, consoles: t.Sequence[str], *, after: t.Sequence[str
     at = min(str(fact["at"]) for fact in done)
     if any(parse(earlier) > parse(at) for earlier in after):
         return Checkpoint(INCONCLUSIVE, at, "the last look came before what it must follow")
-    again = sum(found_again(facts, console) for console in consoles)
+    again = sum(came_back(facts, console) for console in consoles)
     return Checkpoint(OBSERVED, at, "0 active sessions" + (f" ({again} new ones were found and ended)" if again else ""))
 
 

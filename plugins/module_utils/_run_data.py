@@ -19,9 +19,9 @@ Record = t.Dict[str, t.Any]
 Accounts = t.Dict[str, t.List[Record]]  # by the address of their person
 
 # What may be tried again, but is an answer of the ledger all the same: somebody else is at work.
+ANOTHER_RUN = ("run_in_progress", "run_superseded")
 # How the play that hands out names its failures.
 HANDING_OUT = "steps 2c and 3c"
-ANOTHER_RUN = ("run_in_progress", "run_superseded")
 
 # Each credential's proof makes two log-ins that the server refuses (with the old password and with a random one) and one
 # statement that it denies. The database says so in its log, which Heroku may show in the app's.
@@ -207,12 +207,7 @@ def _rollback_verdict(names: t.Sequence[str], restore: bool | str | None, check_
 
 def unproved_credentials(hostvars: HostVars, credentials: t.Iterable[str], app: str) -> list[str]:
     """The credentials of C(app) that this run has not proved to work: it must not be switched to them (E6)."""
-    return [
-        name
-        for name in credentials
-        if "step23_rotate_proved" not in hostvars[name]
-        and any(consumer["app"] == app for consumer in hostvars[name]["credential_consumers"])
-    ]
+    return [name for name in credentials if "step23_rotate_proved" not in hostvars[name] and _is_consumer(app, hostvars[name])]
 
 
 def scope(hostvars: HostVars, groups: t.Mapping[str, t.Sequence[str]], direct_access: bool | str) -> Record:
@@ -263,9 +258,13 @@ def rotated_credentials(hostvars: HostVars, credentials: t.Iterable[str], app: s
     return [
         name
         for name in credentials
-        if "step23_rotate_credential" in hostvars[name]
-        and (app is None or any(consumer["app"] == app for consumer in hostvars[name]["credential_consumers"]))
+        if "step23_rotate_credential" in hostvars[name] and (app is None or _is_consumer(app, hostvars[name]))
     ]
+
+
+def _is_consumer(app: str, credential: t.Mapping[str, t.Any]) -> bool:
+    """Whether C(app) uses a credential, given the variables of its host."""
+    return any(consumer["app"] == app for consumer in credential["credential_consumers"])
 
 
 def distribution_facts(config: Record, hostvars: HostVars, credentials: t.Sequence[str]) -> list[Record]:
